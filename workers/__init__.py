@@ -1,0 +1,1 @@
+"""Thin processes over Redis: they read, call `pipeline`, write, acknowledge."""
