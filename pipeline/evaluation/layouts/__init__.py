@@ -1,0 +1,29 @@
+"""Data sets as they lie on disk, read as scenes: what to fit on, what to score, and the truth about it.
+
+| layout   | what                                     | kind            | truth               |
+|----------|------------------------------------------|-----------------|---------------------|
+| `ucsd`   | UCSD Ped1 and Ped2                       | video           | .m file, masks      |
+| `mvtec`  | MVTec AD and what is arranged like it    | images          | folder names, masks |
+| `folder` | a user's own footage or pictures         | video or images | CSV, NumPy, masks   |
+
+The module of each says exactly what has to be where. Reading a layout lists folders and reads frame labels;
+masks are read one frame at a time, when asked for; footage is never opened here. Hidden files (`._001.tif`,
+`.DS_Store`), `Thumbs.db`, `desktop.ini` and `__MACOSX` are passed over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+from pipeline.evaluation.layouts.folder import read_folder
+from pipeline.evaluation.layouts.mvtec import read_mvtec
+from pipeline.evaluation.layouts.scenes import LabelledFootage, Scene, SceneKind, Truth
+from pipeline.evaluation.layouts.ucsd import read_ucsd
+
+__all__ = ["LAYOUTS", "LabelledFootage", "Scene", "SceneKind", "Truth"]
+
+LAYOUTS: Mapping[str, Callable[[Path], list[Scene]]] = MappingProxyType(
+    {"ucsd": read_ucsd, "mvtec": read_mvtec, "folder": read_folder}
+)

@@ -1,0 +1,131 @@
+"""Figures of an evaluation, and how they are shown: as plain text, as Markdown, as JSON.
+
+All figures but `frames` are 0 to 1. Tables have a column for each figure that some row has; rows lacking it
+have `-`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from statistics import fmean
+
+from pipeline.evaluation.layouts import SceneKind
+from pipeline.evaluation.metrics import FrameFigures, PixelFigures
+
+__all__ = ["Metrics", "Results", "as_json", "as_markdown", "as_text"]
+
+ABSENT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """Figures of one scene or of several, under the names that people and scripts see; None: not computable.
+
+    Attributes:
+        frames: how many frames, or pictures, the figures rest on.
+    """
+
+    frames: int
+    frame_auroc: float | None = None
+    image_auroc: float | None = None
+    frame_f1: float | None = None
+    image_f1: float | None = None
+    pixel_auroc: float | None = None
+    aupro_30: float | None = None
+    pixel_f1: float | None = None
+
+    @classmethod
+    def of(cls, kind: SceneKind, frames: FrameFigures, pixels: PixelFigures) -> Metrics:
+        """Figures of a counter of frames, or of pictures, and of one of pixels."""
+        of_pixels = {"pixel_auroc": pixels.auroc, "aupro_30": pixels.aupro_30, "pixel_f1": pixels.f1}
+        if kind == "images":
+            return cls(frames.frames, image_auroc=frames.auroc, image_f1=frames.f1, **of_pixels)
+        return cls(frames.frames, frame_auroc=frames.auroc, frame_f1=frames.f1, **of_pixels)
+
+    @classmethod
+    def mean(cls, scenes: Sequence[Metrics]) -> Metrics:
+        """Mean of each figure over the scenes that have it; their frames together."""
+
+        def mean_of(name: str) -> float | None:
+            found = [figure for scene in scenes if (figure := getattr(scene, name)) is not None]
+            return fmean(found) if found else None
+
+        means = {field.name: mean_of(field.name) for field in fields(cls) if field.name != "frames"}
+        return cls(sum(scene.frames for scene in scenes), **means)
+
+    def present(self) -> dict[str, float]:
+        """The figures that could be computed, by name."""
+        return {name: figure for name, figure in asdict(self).items() if figure is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Result of an evaluation.
+
+    Attributes:
+        scenes: figures of each scene, by its name.
+        pooled: figures of all scenes counted together, with scores divided by each model's threshold.
+    """
+
+    layout: str
+    method: str
+    backbone: str
+    scenes: Mapping[str, Metrics]
+    pooled: Metrics
+
+    @property
+    def mean(self) -> Metrics:
+        """Mean of each figure over the scenes that have it."""
+        return Metrics.mean(list(self.scenes.values()))
+
+
+def as_json(results: Results) -> str:
+    """An object with layout, method, backbone, scenes, mean, pooled; figures that are absent are left out."""
+    document = {
+        "layout": results.layout,
+        "method": results.method,
+        "backbone": results.backbone,
+        "scenes": {name: metrics.present() for name, metrics in results.scenes.items()},
+        "mean": results.mean.present(),
+        "pooled": results.pooled.present(),
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_text(results: Results) -> str:
+    """A heading and a table in aligned columns: a row a scene and, of several, their mean and all pooled."""
+    rows = _table(results)
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
+    return "\n".join([_heading(results), "", *lines])
+
+
+def as_markdown(results: Results) -> str:
+    """The same heading and table in Markdown."""
+    header, *rows = [[cell.replace("|", "\\|") for cell in row] for row in _table(results)]
+    rule = ["---", *["---:"] * (len(header) - 1)]
+    return "\n".join([_heading(results), "", *(f"| {' | '.join(row)} |" for row in [header, rule, *rows])])
+
+
+def _heading(results: Results) -> str:
+    return f"layout {results.layout}, method {results.method}, backbone {results.backbone}"
+
+
+def _table(results: Results) -> list[list[str]]:
+    """Rows of cells, the first row with the names of the columns."""
+    # Pairs, since a scene may be called `mean` too.
+    rows = [*results.scenes.items(), ("mean", results.mean), ("pooled", results.pooled)]
+    figures = [(label, metrics.present()) for label, metrics in rows]
+    if len(results.scenes) == 1:
+        del figures[1:]
+    names = [field.name for field in fields(Metrics) if any(field.name in row for _, row in figures)]
+    cells = [[label, *(_cell(row.get(name)) for name in names)] for label, row in figures]
+    return [["scene", *names], *cells]
+
+
+def _cell(figure: float | None) -> str:
+    if figure is None:
+        return ABSENT
+    return str(figure) if isinstance(figure, int) else f"{figure:.3f}"
