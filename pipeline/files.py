@@ -68,9 +68,10 @@ def check_writable(path: Path, *, make_folder: bool = False) -> None:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise output_error(folder, error) from error
-    if path.is_dir():
+    # os.path answers no where Path raises: inside a folder that may not be entered.
+    if os.path.isdir(path):
         raise OutputError(f"{path}: is a folder; give the name of a file.")
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise OutputError(f"{path}: there is no folder {folder}; make it, or choose another place.")
     if not os.access(folder, os.W_OK):
         raise OutputError(f"{path}: the folder may not be written; choose another place.")

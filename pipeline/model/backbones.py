@@ -131,7 +131,8 @@ class Backbone(nn.Module):
         Args:
             pixels: (B, 3, H, W) float32 RGB in 0..1, sides multiples of 16.
         """
-        features = (pixels - self.mean) / self.std
+        # Normalised in float32, whatever the layers compute in: a byte's 256 steps need more than 8 bits.
+        features = ((pixels - self.mean) / self.std).to(next(self.layers.parameters()).dtype)
         taken = []
         for layer, tapped in zip(self.layers, self.tapped, strict=True):
             features = layer(features)

@@ -18,7 +18,7 @@ from urllib.parse import unquote
 
 from pipeline.errors import ConfigError, SourceError
 
-__all__ = ["Source", "SourceKind", "find_sources", "redacted"]
+__all__ = ["IMAGE_SUFFIXES", "Source", "SourceKind", "find_sources", "in_natural_order", "redacted"]
 
 # What a folder is searched for. A file named on its own, or by a glob, may carry any suffix: FFmpeg looks inside.
 # As texts, since a list would take a line for each.
@@ -134,7 +134,7 @@ def _existing(text: str) -> list[Path]:
     if not glob.has_magic(text):
         raise SourceError(f"{text}: there is no such file or folder; check the name.")
     found = glob.glob(text, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute pattern
-    matches = _in_order(Path(match) for match in found)
+    matches = in_natural_order(Path(match) for match in found)
     if not matches:
         raise SourceError(f"{text}: no file matches; check the pattern.")
     # `**` also matches the folders on the way: what lies in them was matched itself.
@@ -170,14 +170,16 @@ def _nothing_in(folder: Path) -> str:
 
 def _visible(folder: Path) -> list[Path]:
     try:
-        return _in_order(path for path in folder.iterdir() if not path.name.startswith("."))
+        return in_natural_order(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise SourceError(
             f"{folder}: the folder cannot be listed ({error.strerror}); check its permissions."
         ) from error
 
 
-def _in_order(paths: Iterable[Path]) -> list[Path]:
+def in_natural_order(paths: Iterable[Path]) -> list[Path]:
+    """Paths with the numbers in their names counted: `2.tif` before `10.tif`, whatever the case of letters."""
+
     def natural(path: Path) -> list[str | int]:
         # Odd places hold the digits, so numbers meet only numbers and words only words.
         parts = re.split(r"(\d+)", str(path).casefold())

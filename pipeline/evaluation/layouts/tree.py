@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+
+# Frames are counted here and read there: what is a picture, and which comes first, must be one answer.
+from pipeline.video.sources import IMAGE_SUFFIXES, in_natural_order
 
 __all__ = [
     "IMAGE_SUFFIXES",
@@ -18,11 +20,6 @@ __all__ = [
     "scene_roots",
     "some_pictures",
 ]
-
-# What `pipeline.video` takes for a picture: frames are counted here and read there.
-IMAGE_SUFFIXES = frozenset(
-    [".bmp", ".jp2", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".pnm", ".ppm", ".tif", ".tiff", ".webp"]
-)
 
 LEFT_BEHIND = frozenset({"__macosx", "desktop.ini", "thumbs.db"})
 
@@ -38,7 +35,7 @@ def entries(folder: Path) -> list[Path]:
     except OSError as error:
         raise ConfigError(f"{folder}: cannot be listed, {_reason(error)}; give the folder of a data set.") from error
     kept = [path for path in found if not path.name.startswith(".") and path.name.casefold() not in LEFT_BEHIND]
-    return sorted(kept, key=_natural)
+    return in_natural_order(kept)
 
 
 def folders(folder: Path) -> list[Path]:
@@ -115,10 +112,3 @@ def read_text(path: Path) -> str:
 
 def _reason(error: OSError) -> str:
     return (error.strerror or str(error)).lower()
-
-
-def _natural(path: Path) -> tuple[list[str | int], str]:
-    # Splitting at digits gives text and number in turn, so that numbers only ever meet numbers.
-    # Names that read the same (`1` and `01`) are told apart by their spelling.
-    parts = re.split(r"(\d+)", path.name.casefold())
-    return [int(part) if place % 2 else part for place, part in enumerate(parts)], path.name

@@ -51,9 +51,7 @@ def test_efficientnet_b5s_taps_are_the_papers_blocks_counted_from_1() -> None:
     with torch.device("meta"):
         stages = torchvision.models.efficientnet_b5(weights=None).features
     blocks = [f"features.{stage}.{block}" for stage in range(1, 8) for block in range(len(stages[stage]))]
-    assert [blocks[number - 1] for number in (7, 20, 26)] == [
-        tap.layer for tap in BACKBONES["efficientnet_b5"].taps
-    ]
+    assert [blocks[number - 1] for number in (7, 20, 26)] == [tap.layer for tap in BACKBONES["efficientnet_b5"].taps]
 
 
 def test_any_subset_of_taps_gives_the_same_features_and_computes_nothing_behind(pixels: Tensor) -> None:
@@ -62,9 +60,7 @@ def test_any_subset_of_taps_gives_the_same_features_and_computes_nothing_behind(
     part = build_backbone("resnet18", weights="random", seed=4, taps=["layer2", "layer1"])
     assert [tap.name for tap in part.taps] == ["layer1", "layer2"]
     assert all(map(torch.equal, part(pixels), (first, second)))
-    assert torch.equal(
-        build_backbone("resnet18", weights="random", seed=4, taps=["layer3"])(pixels)[0], third
-    )
+    assert torch.equal(build_backbone("resnet18", weights="random", seed=4, taps=["layer3"])(pixels)[0], third)
     assert sum(tensor.numel() for tensor in part.parameters()) == 9536 + 147968 + 525568
 
 
@@ -105,8 +101,7 @@ def test_imagenet_weights_are_taken_from_the_cache(tmp_path: Path, monkeypatch: 
     with pytest.raises(ModelError) as caught:
         build_backbone("resnet18")
     assert str(caught.value) == (
-        f"{path}: is not a file of weights, or is damaged; "
-        "delete it and run `stillwatch weights fetch resnet18`."
+        f"{path}: is not a file of weights, or is damaged; delete it and run `stillwatch weights fetch resnet18`."
     )
 
 

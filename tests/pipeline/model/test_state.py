@@ -135,13 +135,9 @@ def test_a_pickle_that_runs_commands_is_not_obeyed(tmp_path: Path) -> None:
             return os.mkdir, (str(tmp_path / "obeyed"),)
 
     (tmp_path / "hostile.pth").write_bytes(pickle.dumps({"conv.weight": Command()}, protocol=2))
-    assert error_of(tmp_path / "hostile.pth").endswith(
-        "is not a file of weights, or is damaged; take another."
-    )
+    assert error_of(tmp_path / "hostile.pth").endswith("is not a file of weights, or is damaged; take another.")
     torch.save({"conv.weight": Command()}, tmp_path / "hostile-too.pth")
-    assert error_of(tmp_path / "hostile-too.pth").endswith(
-        "is not a file of weights, or is damaged; take another."
-    )
+    assert error_of(tmp_path / "hostile-too.pth").endswith("is not a file of weights, or is damaged; take another.")
     assert not (tmp_path / "obeyed").exists()
 
 

@@ -147,9 +147,7 @@ def test_a_server_that_does_not_say_the_length_will_do(server: Server) -> None:
         ),
     ],
 )
-def test_a_failed_fetch_says_why_and_leaves_nothing(
-    server: Server, cache: Path, answer: Answer, found: str
-) -> None:
+def test_a_failed_fetch_says_why_and_leaves_nothing(server: Server, cache: Path, answer: Answer, found: str) -> None:
     server.answer = answer
     with pytest.raises(ModelError) as caught:
         fetch("resnet18")

@@ -1,0 +1,151 @@
+"""Fit and score a data set scene by scene, and count.
+
+Every labelled frame is scored, at the set's own rate, by what was known before it: nothing is normalised by the
+recording's own future. Maps are divided by the model's threshold, so that scenes can be pooled.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from types import MappingProxyType
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.evaluation.layouts import LAYOUTS, LabelledFootage, Scene
+from pipeline.evaluation.metrics import FrameMetrics, PixelMetrics
+from pipeline.evaluation.report import Metrics, Results
+from pipeline.fit import FitOptions, fit_footage
+from pipeline.model.detector import Detector
+from pipeline.model.engine import Hardware
+from pipeline.model.weights import Progress
+from pipeline.scoring import scored_frames
+from pipeline.types import Geometry, Size
+from pipeline.video.recording import open_recording
+from pipeline.video.sampling import Sampling
+from pipeline.video.sources import find_sources
+
+__all__ = ["PAPER_SIZES", "evaluate"]
+
+# How the paper resizes and crops a data set's pictures: --resize as given on the command line, and --crop.
+PAPER_SIZES: Mapping[str, tuple[str, int]] = MappingProxyType({"mvtec": ("256x256", 224)})
+
+Told = Callable[[str, int, int | None], None]
+
+
+@dataclass(slots=True)
+class _Counters:
+    """What one scene, or several together, has been counted into."""
+
+    frames: FrameMetrics = field(default_factory=FrameMetrics)
+    pixels: PixelMetrics = field(default_factory=PixelMetrics)
+
+    def merge(self, other: _Counters) -> None:
+        self.frames.merge(other.frames)
+        self.pixels.merge(other.pixels)
+
+
+def evaluate(
+    layout: str,
+    root: Path,
+    options: FitOptions,
+    hardware: Hardware,
+    *,
+    method: str = "padim",
+    told: Told | None = None,
+    download: Progress | None = None,
+    stop: Event | None = None,
+) -> Results:
+    """Figures of a data set.
+
+    Args:
+        layout: a key of `LAYOUTS`.
+        root: the data set's folder.
+        options: of the fit of each scene.
+        told: progress: what is being done, how far it is, how far it goes.
+        stop: ends the evaluation before the next scene is scored; the result has the scenes that were finished.
+    Raises:
+        ConfigError: the data set is not laid out as it should be.
+        SourceError, ModelError: as in `fit_footage`.
+    """
+    stop, told = stop or Event(), told or (lambda what, done, total: None)
+    scenes = LAYOUTS[layout](root)
+    figures: dict[str, Metrics] = {}
+    pooled = _Counters()
+    for scene in scenes:
+        counters = _measured(scene, options, hardware, told, download, stop)
+        if counters is None:
+            break
+        figures[scene.name] = Metrics.of(scene.kind, counters.frames.result(), counters.pixels.result())
+        pooled.merge(counters)
+    kind = scenes[0].kind
+    together = Metrics.of(kind, pooled.frames.result(), pooled.pixels.result())
+    return Results(layout, method, options.settings.backbone, figures, together)
+
+
+def _measured(
+    scene: Scene, options: FitOptions, hardware: Hardware, told: Told, download: Progress | None, stop: Event
+) -> _Counters | None:
+    """Counters of a scene; None when it was stopped before its end."""
+    detector = _fitted(scene, options, hardware, told, download, stop)
+    counters = _Counters()
+    for number, footage in enumerate(scene.tests, start=1):
+        if stop.is_set():
+            return None
+        _count(footage, detector, counters, scene.fps)
+        told(f"{scene.name}: scoring", number, len(scene.tests))
+    return counters
+
+
+def _fitted(
+    scene: Scene, options: FitOptions, hardware: Hardware, told: Told, download: Progress | None, stop: Event
+) -> Detector:
+    result = fit_footage(
+        find_sources(scene.training),
+        replace(options, input_fps=scene.fps or options.input_fps),
+        hardware,
+        progress=lambda done, total: told(f"{scene.name}: fitting", done, total),
+        download=download,
+        stop=stop,
+    )
+    return Detector(result.model, result.engine)
+
+
+def _count(footage: LabelledFootage, detector: Detector, counters: _Counters, fps: float | None) -> None:
+    """Score every frame of a recording, or one picture, against its truth."""
+    geometry = detector.model.geometry
+    counted = 0
+    (source,) = find_sources([footage.footage])
+    with open_recording(source, input_fps=fps) as recording:
+        for scored in scored_frames(recording, Sampling(geometry), detector, maps=True):
+            assert scored.anomaly_map is not None
+            size = scored.frame.source_size
+            truth = footage.truth(scored.frame.index, _uncropped(size, geometry))
+            counters.frames.add(scored.score, truth.anomalous)
+            if truth.mask is not None:
+                mask = _cut(truth.mask, geometry)
+                counters.pixels.add(_at(scored.anomaly_map, mask.shape), mask)
+            counted += 1
+    footage.check_length(counted)
+
+
+def _uncropped(source: Size, geometry: Geometry) -> Size:
+    """Size at which masks are compared: the source's own; with a crop that of the resized picture, as in the paper."""
+    return source if geometry.crop is None else geometry.resize
+
+
+def _cut(mask: NDArray[np.bool_], geometry: Geometry) -> NDArray[np.bool_]:
+    if geometry.crop is None:
+        return mask
+    left, top = geometry.offset
+    return np.ascontiguousarray(mask[top : top + geometry.crop, left : left + geometry.crop])
+
+
+def _at(anomaly_map: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
+    if anomaly_map.shape == size:
+        return anomaly_map
+    return np.asarray(cv2.resize(anomaly_map, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.float32)

@@ -1,0 +1,258 @@
+"""From footage to a model: the composition that the command line, the evaluation and the web page use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from threading import Event
+
+from pipeline.errors import ConfigError, ModelError
+from pipeline.model.embedding import EmbeddingNetwork, network_of
+from pipeline.model.engine import Engine, Hardware, build_engine
+from pipeline.model.fitting import Fitter
+from pipeline.model.masks import read_mask
+from pipeline.model.padim import Model
+from pipeline.model.settings import Precision, Settings
+from pipeline.model.weights import Progress
+from pipeline.types import Geometry, Size, model_size
+from pipeline.video.footage import FootageCheck
+from pipeline.video.prefetch import prefetched
+from pipeline.video.recording import Recording, open_recording
+from pipeline.video.sampling import Sampling
+from pipeline.video.sources import Source
+
+__all__ = ["FitOptions", "FitResult", "check_aspect", "fit_footage"]
+
+# How far the aspect ratio of a recording may be from the one a model was fitted on; a sub-stream is rounded.
+ASPECT_TOLERANCE = 0.02
+
+Counted = Callable[[int, int | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FitOptions:
+    """What a fit is told.
+
+    Attributes:
+        settings: choices that change a score.
+        short_side: of model pictures; used where `resize` is None.
+        resize, crop: as in `Geometry`.
+        fps: sampling rate of recordings.
+        input_fps: rate of folders of images, which have no clock; None takes every image.
+        from_s, until_s: window of each recording.
+        mask: file that says where scores are ignored.
+        precision: what to compute in; None for float32.
+        resumable: keep the moments, so that the fit can go on later or be merged.
+    """
+
+    settings: Settings = field(default_factory=Settings)
+    short_side: int = 240
+    resize: Size | None = None
+    crop: int | None = None
+    fps: float = 5.0
+    input_fps: float | None = None
+    from_s: float = 0.0
+    until_s: float | None = None
+    mask: Path | None = None
+    precision: Precision | None = None
+    resumable: bool = False
+
+    def geometry(self, source: Size) -> Geometry:
+        """Geometry for source pictures of (H, W)."""
+        return Geometry(self.resize or model_size(source, self.short_side), self.crop)
+
+
+@dataclass(frozen=True, slots=True)
+class FitResult:
+    """A model and what was noticed on the way.
+
+    Attributes:
+        engine: the engine that fitted it, for scoring at once.
+        recordings: sources that were read, to their end or to where the fit was stopped.
+        damaged: packets and pictures that were skipped.
+        complete: whether all footage was seen.
+        warnings: sentences on what will disappoint.
+    """
+
+    model: Model
+    engine: Engine
+    recordings: int
+    damaged: int
+    complete: bool
+    warnings: list[str]
+
+
+def fit_footage(
+    sources: Sequence[Source],
+    options: FitOptions,
+    hardware: Hardware,
+    *,
+    resumed: Model | None = None,
+    try_precisions: bool = False,
+    progress: Counted | None = None,
+    download: Progress | None = None,
+    stop: Event | None = None,
+) -> FitResult:
+    """Learn from footage.
+
+    Args:
+        sources: all from one camera's view.
+        resumed: a resumable model to go on from; its settings, geometry and mask are used.
+        try_precisions: also try the other precisions of the hardware on held-out frames.
+        progress: called with the frames so far and the frames expected in all, where that is known.
+        download: progress of a download of weights.
+        stop: ends the fit early when set; the model is then of what was seen.
+    Raises:
+        SourceError: footage cannot be read.
+        ConfigError: a recording has another aspect ratio than the first, or the mask does not fit.
+        ModelError: too few frames, or too little memory.
+    """
+    stop = stop or Event()
+    with open_recording(sources[0], input_fps=options.input_fps) as first:
+        source_size = resumed.source_size if resumed else first.size
+    geometry = resumed.geometry if resumed else options.geometry(source_size)
+    sampling = Sampling(geometry, options.fps, options.from_s, options.until_s)
+    learner = _Learner(sources, sampling, source_size, options.input_fps, progress or (lambda done, total: None), stop)
+    network, settings = network_of(
+        resumed.settings if resumed else options.settings, resumed.channels if resumed else None, download
+    )
+    if resumed and network.backbone.digest != resumed.weights_digest:
+        raise ModelError("the weights are not those that the model to resume was fitted with; restore them.")
+    precision = resumed.precision if resumed else options.precision or Precision.FLOAT32
+    engine = build_engine(network, geometry.size, hardware, precision)
+    fitter = Fitter(
+        network,
+        engine,
+        settings,
+        geometry,
+        source_size,
+        others=_others(network, engine, geometry, hardware) if try_precisions else (),
+        fps=learner.fps,
+        mask=resumed.mask if resumed else read_mask(options.mask, geometry, source_size) if options.mask else None,
+        resumed=resumed,
+    )
+    footage_s = learner.teach(fitter)
+    model = fitter.finish(footage_s, resumable=options.resumable)
+    return FitResult(
+        model,
+        engine,
+        learner.recordings,
+        learner.damaged,
+        not stop.is_set(),
+        [*_warnings(model), *learner.warnings],
+    )
+
+
+def check_aspect(name: str, size: Size, fitted: Size) -> None:
+    """Refuse footage that shows another view than the model was fitted on.
+
+    Raises:
+        ConfigError: the aspect ratios differ by more than 2 %.
+    """
+    ratio = (size[1] / size[0]) / (fitted[1] / fitted[0])
+    if abs(ratio - 1) > ASPECT_TOLERANCE:
+        raise ConfigError(
+            f"{name}: its pictures are {size[1]}x{size[0]}, the model was fitted on {fitted[1]}x{fitted[0]}, "
+            "another view; use footage of the same camera, or fit a model on this one."
+        )
+
+
+class _Learner:
+    """Reads sources one after the other and gives their frames to a fitter."""
+
+    def __init__(
+        self,
+        sources: Sequence[Source],
+        sampling: Sampling,
+        source_size: Size,
+        input_fps: float | None,
+        progress: Counted,
+        stop: Event,
+    ) -> None:
+        self._sources, self._sampling, self._source_size = sources, sampling, source_size
+        self._input_fps, self._progress, self._stop = input_fps, progress, stop
+        self._check = FootageCheck()
+        self.recordings = self.damaged = 0
+
+    @property
+    def fps(self) -> float | None:
+        """Sampling rate of the footage; None where it has no clock."""
+        return self._sampling.fps if self._clocked else None
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was wrong with the footage."""
+        found = self._check.warnings if self._clocked else []
+        if self.damaged:
+            found.append(f"{self.damaged} damaged packets or pictures were skipped.")
+        return found
+
+    @property
+    def _clocked(self) -> bool:
+        return self._input_fps is not None or not all(source.pictures for source in self._sources)
+
+    def teach(self, fitter: Fitter) -> float:
+        """Give every frame to the fitter; returns the seconds of footage."""
+        before, footage_s = fitter.frames, 0.0
+        expected = self._expected()
+        for source in self._sources:
+            with open_recording(source, input_fps=self._input_fps) as recording:
+                footage_s += self._read(recording, fitter, before, expected)
+            if self._stop.is_set():
+                break
+        return footage_s
+
+    def _read(self, recording: Recording, fitter: Fitter, before: int, expected: int | None) -> float:
+        if self._clocked:
+            check_aspect(recording.name, recording.size, self._source_size)
+        first_s = last_s = 0.0
+        taken = 0
+        frames = prefetched(recording.frames(self._sampling))
+        try:
+            for frame in frames:
+                first_s = frame.time_s if taken == 0 else first_s
+                last_s = frame.time_s
+                taken += 1
+                self._check.add(frame)
+                fitter.add(frame.pixels)
+                self._progress(fitter.frames - before, expected)
+                if self._stop.is_set():
+                    break
+        finally:
+            frames.close()
+        self.recordings += 1
+        self.damaged += recording.damaged
+        step_s = 1 / self._sampling.fps if self._sampling.fps and self._clocked else 0.0
+        return last_s - first_s + step_s if taken and self._clocked else 0.0
+
+    def _expected(self) -> int | None:
+        """Frames of all sources together, where they all say. A live source is not opened twice for it."""
+        total = 0
+        for source in self._sources:
+            if source.live:
+                return None
+            with open_recording(source, input_fps=self._input_fps) as recording:
+                frames = recording.expected_frames(self._sampling)
+            if frames is None:
+                return None
+            total += frames
+        return total
+
+
+def _others(network: EmbeddingNetwork, engine: Engine, geometry: Geometry, hardware: Hardware) -> list[Engine]:
+    return [
+        build_engine(network, geometry.size, hardware, precision)
+        for precision in hardware.offered
+        if precision is not engine.precision
+    ]
+
+
+def _warnings(model: Model) -> list[str]:
+    needed = 2 * len(model.channels)
+    if model.frames >= needed:
+        return []
+    return [
+        f"{model.frames} frames are few for {len(model.channels)} numbers a position: unseen footage will score higher "
+        f"than it should; fit on {needed} or more."
+    ]

@@ -1,0 +1,100 @@
+"""The fitted model of one camera, and what it says about pictures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from pipeline.model.gaussians import Gaussians, Moments
+from pipeline.model.masks import read_mask
+from pipeline.model.settings import Precision, Settings
+from pipeline.model.smoothing import Smoothing
+from pipeline.model.threshold import Block, Threshold
+from pipeline.types import Geometry, Size
+
+__all__ = ["Model", "Scores", "scores_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """Everything that scoring a camera needs, and where it came from.
+
+    Attributes:
+        settings: choices that change a score, taps resolved.
+        geometry: how source pictures become model pictures.
+        source_size: (H, W) of the pictures it was fitted on.
+        weights_digest: digest of the backbone's weights.
+        channels: channels of the joined taps that make an embedding, rising.
+        gaussians: on the CPU.
+        epsilon: what was added to the covariances' diagonals.
+        threshold: provisional, from held-out blocks.
+        blocks: tails of the held-out blocks.
+        precision: what it was fitted in.
+        precisions: those whose scores stayed within 1 % of it on held-out frames, itself included.
+        footage_s: seconds of footage seen.
+        fps: sampling rate it was fitted at; None for pictures without a clock.
+        mask: (H, W) bool at model size, true where scores are ignored; None for no mask.
+        merged: made of separate fits, so that no block was scored by all that was seen before it.
+        moments: what a fit needs to go on; None where it was not kept.
+    """
+
+    settings: Settings
+    geometry: Geometry
+    source_size: Size
+    weights_digest: str
+    channels: tuple[int, ...]
+    gaussians: Gaussians
+    epsilon: float
+    threshold: Threshold
+    blocks: tuple[Block, ...]
+    precision: Precision
+    precisions: tuple[Precision, ...]
+    frames: int
+    footage_s: float
+    fps: float | None
+    mask: NDArray[np.bool_] | None = None
+    merged: bool = False
+    moments: Moments | None = field(default=None, repr=False)
+
+    def with_mask(self, path: Path) -> Model:
+        """The same model with another mask, a file as `read_mask` takes it."""
+        return replace(self, mask=read_mask(path, self.geometry, self.source_size))
+
+    @property
+    def grid(self) -> Size:
+        """(h, w) of the positions."""
+        height, width = self.geometry.size
+        return height // self.settings.grid, width // self.settings.grid
+
+    @property
+    def smoothing(self) -> Smoothing:
+        """How this model's distance maps become anomaly maps."""
+        return Smoothing(self.grid, self.geometry.size, self.settings.sigma_px, self.settings.upsampling)
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """What a model says about a batch of B pictures.
+
+    Attributes:
+        maps: (B, H, W) float32 anomaly maps at model size, in standard deviations, never negative, 0 under the mask.
+        raw_scores: (B,) the maximum of each map.
+        peaks: (B, 2) where that maximum is, (x, y) in pixels of the model picture.
+    """
+
+    maps: Tensor
+    raw_scores: NDArray[np.float32]
+    peaks: NDArray[np.int64]
+
+
+def scores_of(maps: Tensor, visible: Tensor | None) -> Scores:
+    """Scores of (B, H, W) anomaly maps; `visible` is (H, W), 1 where scores count and 0 where a mask lies."""
+    width = maps.shape[2]
+    seen = maps if visible is None else maps * visible
+    highest, position = seen.flatten(1).max(dim=1)
+    place = position.cpu().numpy()
+    return Scores(seen, highest.cpu().numpy(), np.stack([place % width, place // width], axis=1))

@@ -1,0 +1,75 @@
+"""Frames of a recording with what a model says about them."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.model.detector import Detector
+from pipeline.types import Frame
+from pipeline.video.prefetch import prefetched
+from pipeline.video.recording import Recording
+from pipeline.video.sampling import Sampling
+
+__all__ = ["ScoredFrame", "scored_frames"]
+
+# Frames scored at a time: the distances read each triangle once for four of them.
+BATCH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ScoredFrame:
+    """A frame and what the model says about it.
+
+    Attributes:
+        score: raw score divided by the threshold: above 1 is anomalous.
+        peak: (x, y) of the anomaly map's maximum, in pixels of the source picture.
+        anomaly_map: (H, W) float32 at model size, in units of the threshold; None where it was not asked for.
+    """
+
+    frame: Frame
+    score: float
+    raw_score: float
+    peak: tuple[float, float]
+    anomaly_map: NDArray[np.float32] | None
+
+
+def scored_frames(
+    recording: Recording, sampling: Sampling, detector: Detector, *, maps: bool
+) -> Generator[ScoredFrame, None, None]:
+    """Frames of a recording with their scores; decoded in one thread, scored in another, given out in a third.
+
+    Args:
+        maps: also give each frame's anomaly map.
+    """
+    decoded = prefetched(recording.frames(sampling))
+    with closing(decoded), closing(prefetched(_scored(decoded, detector, maps=maps))) as scored:
+        yield from scored
+
+
+def _scored(frames: Iterator[Frame], detector: Detector, *, maps: bool) -> Iterator[ScoredFrame]:
+    for batch in _batches(frames):
+        scores = detector.score(np.stack([frame.pixels for frame in batch]))
+        model = detector.model
+        threshold = model.threshold.value
+        anomaly_maps = (scores.maps / threshold).cpu().numpy() if maps else [None] * len(batch)
+        for frame, raw_score, peak, anomaly_map in zip(
+            batch, scores.raw_scores.tolist(), scores.peaks.tolist(), anomaly_maps, strict=True
+        ):
+            place = model.geometry.to_source((peak[0], peak[1]), frame.source_size)
+            yield ScoredFrame(frame, raw_score / threshold, raw_score, place, anomaly_map)
+
+
+def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+    batch: list[Frame] = []
+    for frame in frames:
+        batch.append(frame)
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,126 @@
+"""The geometry of pictures: sizes of models, and points that find their way back."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from pipeline.errors import ConfigError
+from pipeline.types import Geometry, Size, model_size
+
+SIDES = st.integers(16, 4096)
+
+
+@given(SIDES, SIDES, st.integers(16, 1024))
+def test_a_model_size_is_the_nearest_of_whole_cells(height: int, width: int, short_side: int) -> None:
+    scale = short_side / min(height, width)
+    for side, source in zip(model_size((height, width), short_side), (height, width), strict=True):
+        assert side >= 16
+        assert side % 16 == 0
+        assert abs(side - source * scale) <= 8 + 1e-6 or side == 16
+
+
+def test_ties_go_to_fewer_pixels_and_nothing_below_a_cell() -> None:
+    assert model_size((240, 360), 240) == (240, 352)
+    assert model_size((360, 240), 240) == (352, 240)
+    assert model_size((1080, 1920), 240) == (240, 432)
+    assert model_size((100, 100), 24) == (16, 16)
+    assert model_size((100, 100), 1) == (16, 16)
+
+
+@given(SIDES, SIDES, st.integers(16, 1024))
+def test_a_turned_source_has_a_turned_model_size(height: int, width: int, short_side: int) -> None:
+    assert model_size((width, height), short_side) == model_size((height, width), short_side)[::-1]
+
+
+@st.composite
+def geometries(draw: st.DrawFn) -> Geometry:
+    cells = st.integers(1, 40)
+    resize = (draw(cells) * 16, draw(cells) * 16)
+    if draw(st.booleans()):
+        return Geometry(resize)
+    crop = draw(st.integers(1, min(resize) // 16)) * 16
+    # With a crop the whole picture may be of any size.
+    return Geometry((resize[0] + draw(st.integers(0, 31)), resize[1] + draw(st.integers(0, 31))), crop)
+
+
+@given(geometries(), SIDES, SIDES, st.floats(0, 1), st.floats(0, 1))
+def test_a_point_of_the_source_finds_its_way_back(
+    geometry: Geometry, height: int, width: int, across: float, down: float
+) -> None:
+    x, y = across * width - 0.5, down * height - 0.5
+    left, top = geometry.offset
+    in_model = (
+        (x + 0.5) * geometry.resize[1] / width - 0.5 - left,
+        (y + 0.5) * geometry.resize[0] / height - 0.5 - top,
+    )
+    assert geometry.to_source(in_model, (height, width)) == pytest.approx((x, y), abs=1e-6 * max(height, width))
+
+
+@given(geometries(), SIDES, SIDES)
+def test_every_pixel_of_the_model_lies_within_the_source(geometry: Geometry, height: int, width: int) -> None:
+    rows, columns = geometry.size
+    for point in ((0, 0), (columns - 1, 0), (0, rows - 1), (columns - 1, rows - 1)):
+        x, y = geometry.to_source(point, (height, width))
+        assert -0.5 <= x <= width - 0.5
+        assert -0.5 <= y <= height - 0.5
+
+
+@given(geometries())
+def test_the_size_and_offset_are_those_of_a_cut_from_the_middle(geometry: Geometry) -> None:
+    (rows, columns), (left, top), (height, width) = geometry.size, geometry.offset, geometry.resize
+    if geometry.crop is None:
+        assert ((rows, columns), (left, top)) == ((height, width), (0, 0))
+    else:
+        assert rows == columns == geometry.crop
+    assert 0 <= height - rows - 2 * top <= 1
+    assert 0 <= width - columns - 2 * left <= 1
+
+
+@given(st.sampled_from([(240, 352), (96, 128), (120, 200)]), st.booleans(), st.data())
+def test_a_dot_is_found_where_opencv_moved_it(source: Size, cropped: bool, data: st.DataObject) -> None:
+    geometry = Geometry((80, 120), 64) if cropped else Geometry((80, 112))
+    x, y = data.draw(st.integers(0, source[1] - 1)), data.draw(st.integers(0, source[0] - 1))
+    # A blob of light, wide enough to survive the resizing.
+    rows, columns = np.mgrid[: source[0], : source[1]]
+    picture = np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * (source[0] / 30) ** 2))
+    resized = cv2.resize(picture, geometry.resize[::-1], interpolation=cv2.INTER_AREA)
+    (left, top), (height, width) = geometry.offset, geometry.size
+    model = resized[top : top + height, left : left + width]
+    row, column = divmod(int(model.argmax()), width)
+    assume(2 <= row < height - 2 and 2 <= column < width - 2)
+    found = geometry.to_source((column, row), source)
+    step = max(source[0] / 80, source[1] / 112)
+    assert found == pytest.approx((x, y), abs=0.6 * step + 0.5)
+
+
+@pytest.mark.parametrize(
+    ("resize", "crop", "limit"),
+    [((240, 360), 256, 240), ((360, 240), 241, 240), ((64, 64), 0, 64), ((64, 64), -16, 64)],
+)
+def test_a_crop_that_does_not_fit_is_refused(resize: Size, crop: int, limit: int) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Geometry(resize, crop)
+    assert str(caught.value) == (
+        f"a crop of {crop} does not fit into {resize[0]}x{resize[1]}; choose one up to {limit}."
+    )
+
+
+@pytest.mark.parametrize(
+    ("resize", "crop", "shown"),
+    [
+        ((240, 360), None, "240x360"),
+        ((241, 352), None, "241x352"),
+        ((256, 256), 225, "225x225"),
+        ((0, 16), None, "0x16"),
+    ],
+)
+def test_sides_that_are_no_whole_cells_are_refused(resize: Size, crop: int | None, shown: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Geometry(resize, crop)
+    assert str(caught.value) == (
+        f"model pictures of {shown} have a side that is not a multiple of 16; choose sides that are."
+    )
