@@ -22,7 +22,7 @@ from pipeline.video.recording import Recording, open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import Source
 
-__all__ = ["FitOptions", "FitResult", "check_aspect", "fit_footage"]
+__all__ = ["FitOptions", "FitResult", "fit_footage", "survey"]
 
 # How far the aspect ratio of a recording may be from the one a model was fitted on; a sub-stream is rounded.
 ASPECT_TOLERANCE = 0.02
@@ -144,17 +144,37 @@ def fit_footage(
     )
 
 
-def check_aspect(name: str, size: Size, fitted: Size) -> None:
-    """Refuse footage that shows another view than the model was fitted on.
+def survey(
+    sources: Sequence[Source], sampling: Sampling, view: Size, *, input_fps: float | None, any_picture: bool
+) -> int | None:
+    """Look at all footage before work is done for it: how many frames to expect, None where a source does not say.
 
+    Args:
+        view: (H, W) of the pictures that the model is fitted on.
+        any_picture: leave out pictures without a clock, which may be of any shape.
     Raises:
-        ConfigError: the aspect ratios differ by more than 2 %.
+        SourceError: footage cannot be read.
+        ConfigError: a recording shows another view. A live source, which cannot be opened twice, is not looked at.
     """
-    ratio = (size[1] / size[0]) / (fitted[1] / fitted[0])
-    if abs(ratio - 1) > ASPECT_TOLERANCE:
+    total: int | None = 0
+    for source in sources:
+        if source.live:
+            total = None
+            continue
+        with open_recording(source, input_fps=input_fps) as recording:
+            if not (source.pictures and any_picture):
+                _check_view(recording, view)
+            frames = recording.expected_frames(sampling)
+        total = None if total is None or frames is None else total + frames
+    return total
+
+
+def _check_view(recording: Recording, view: Size) -> None:
+    (height, width), (view_height, view_width) = recording.size, view
+    if abs((width / height) / (view_width / view_height) - 1) > ASPECT_TOLERANCE:
         raise ConfigError(
-            f"{name}: its pictures are {size[1]}x{size[0]}, the model was fitted on {fitted[1]}x{fitted[0]}, "
-            "another view; use footage of the same camera, or fit a model on this one."
+            f"{recording.name}: its pictures are {height}x{width}, another shape than the {view_height}x{view_width} "
+            "the model is for; use footage of the same view, or fit a model of its own."
         )
 
 
@@ -195,7 +215,13 @@ class _Learner:
     def teach(self, fitter: Fitter) -> float:
         """Give every frame to the fitter; returns the seconds of footage."""
         before, footage_s = fitter.frames, 0.0
-        expected = self._expected()
+        expected = survey(
+            self._sources,
+            self._sampling,
+            self._source_size,
+            input_fps=self._input_fps,
+            any_picture=self._input_fps is None,
+        )
         for source in self._sources:
             with open_recording(source, input_fps=self._input_fps) as recording:
                 footage_s += self._read(recording, fitter, before, expected)
@@ -204,8 +230,6 @@ class _Learner:
         return footage_s
 
     def _read(self, recording: Recording, fitter: Fitter, before: int, expected: int | None) -> float:
-        if self._clocked:
-            check_aspect(recording.name, recording.size, self._source_size)
         first_s = last_s = 0.0
         taken = 0
         frames = prefetched(recording.frames(self._sampling))
@@ -225,19 +249,6 @@ class _Learner:
         self.damaged += recording.damaged
         step_s = 1 / self._sampling.fps if self._sampling.fps and self._clocked else 0.0
         return last_s - first_s + step_s if taken and self._clocked else 0.0
-
-    def _expected(self) -> int | None:
-        """Frames of all sources together, where they all say. A live source is not opened twice for it."""
-        total = 0
-        for source in self._sources:
-            if source.live:
-                return None
-            with open_recording(source, input_fps=self._input_fps) as recording:
-                frames = recording.expected_frames(self._sampling)
-            if frames is None:
-                return None
-            total += frames
-        return total
 
 
 def _others(network: EmbeddingNetwork, engine: Engine, geometry: Geometry, hardware: Hardware) -> list[Engine]:

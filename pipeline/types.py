@@ -80,9 +80,10 @@ class Geometry:
         return (width - self.size[1]) // 2, (height - self.size[0]) // 2
 
     def to_source(self, point: tuple[float, float], source: Size) -> tuple[float, float]:
-        """Point of a model picture, (x, y), in pixels of a source picture of size (H, W)."""
+        """Point of a model picture, (x, y), in pixels of a source picture of size (H, W); never outside it."""
         (x, y), (left, top), (height, width) = point, self.offset, self.resize
-        return (x + left + 0.5) * source[1] / width - 0.5, (y + top + 0.5) * source[0] / height - 0.5
+        across, down = (x + left + 0.5) * source[1] / width - 0.5, (y + top + 0.5) * source[0] / height - 0.5
+        return min(max(0.0, across), source[1] - 1.0), min(max(0.0, down), source[0] - 1.0)
 
 
 @dataclass(frozen=True, slots=True)

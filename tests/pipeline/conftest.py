@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-# Before any test loads torch: threads that wait actively for each other take three times as long on two busy cores.
 
 NOBODY = 65534
 

@@ -51,7 +51,7 @@ def geometries(draw: st.DrawFn) -> Geometry:
 def test_a_point_of_the_source_finds_its_way_back(
     geometry: Geometry, height: int, width: int, across: float, down: float
 ) -> None:
-    x, y = across * width - 0.5, down * height - 0.5
+    x, y = across * (width - 1), down * (height - 1)
     left, top = geometry.offset
     in_model = (
         (x + 0.5) * geometry.resize[1] / width - 0.5 - left,
@@ -65,8 +65,8 @@ def test_every_pixel_of_the_model_lies_within_the_source(geometry: Geometry, hei
     rows, columns = geometry.size
     for point in ((0, 0), (columns - 1, 0), (0, rows - 1), (columns - 1, rows - 1)):
         x, y = geometry.to_source(point, (height, width))
-        assert -0.5 <= x <= width - 0.5
-        assert -0.5 <= y <= height - 0.5
+        assert 0 <= x <= width - 1
+        assert 0 <= y <= height - 1
 
 
 @given(geometries())
