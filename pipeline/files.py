@@ -33,7 +33,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the file cannot be written (folder missing, no permission, disk full).
     """
-    part = path.with_name(f".{path.name}.part")
+    part = _part(path)
     try:
         try:
             yield part
@@ -73,5 +73,13 @@ def check_writable(path: Path, *, make_folder: bool = False) -> None:
         raise OutputError(f"{path}: is a folder; give the name of a file.")
     if not os.path.isdir(folder):
         raise OutputError(f"{path}: there is no folder {folder}; make it, or choose another place.")
-    if not os.access(folder, os.W_OK):
-        raise OutputError(f"{path}: the folder may not be written; choose another place.")
+    try:  # whoever is root has every right by the books
+        part = _part(path)
+        part.touch()
+        part.unlink()
+    except OSError as error:
+        raise OutputError(f"{path}: the folder may not be written; choose another place.") from error
+
+
+def _part(path: Path) -> Path:
+    return path.with_name(f".{path.name}.part")

@@ -10,7 +10,7 @@ from threading import Event
 from pipeline.errors import ConfigError, ModelError
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
-from pipeline.model.fitting import Fitter
+from pipeline.model.fitting import Fitter, check_memory
 from pipeline.model.masks import read_mask
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
@@ -22,7 +22,7 @@ from pipeline.video.recording import Recording, open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import Source
 
-__all__ = ["FitOptions", "FitResult", "fit_footage", "survey"]
+__all__ = ["FitOptions", "FitResult", "check_view", "fit_footage", "has_clock", "survey"]
 
 # How far the aspect ratio of a recording may be from the one a model was fitted on; a sub-stream is rounded.
 ASPECT_TOLERANCE = 0.02
@@ -112,13 +112,16 @@ def fit_footage(
     with open_recording(sources[0], input_fps=options.input_fps) as first:
         source_size = resumed.source_size if resumed else first.size
     geometry = resumed.geometry if resumed else options.geometry(source_size)
+    mask = resumed.mask if resumed else read_mask(options.mask, geometry, source_size) if options.mask else None
     sampling = Sampling(geometry, options.fps, options.from_s, options.until_s)
     learner = _Learner(sources, sampling, source_size, options.input_fps, progress or (lambda done, total: None), stop)
+    expected = learner.survey()
     network, settings = network_of(
         resumed.settings if resumed else options.settings, resumed.channels if resumed else None, download
     )
     if resumed and network.backbone.digest != resumed.weights_digest:
         raise ModelError("the weights are not those that the model to resume was fitted with; restore them.")
+    check_memory(network, geometry.size, hardware.device)
     precision = resumed.precision if resumed else options.precision or Precision.FLOAT32
     engine = build_engine(network, geometry.size, hardware, precision)
     fitter = Fitter(
@@ -129,10 +132,10 @@ def fit_footage(
         source_size,
         others=_others(network, engine, geometry, hardware) if try_precisions else (),
         fps=learner.fps,
-        mask=resumed.mask if resumed else read_mask(options.mask, geometry, source_size) if options.mask else None,
+        mask=mask,
         resumed=resumed,
     )
-    footage_s = learner.teach(fitter)
+    footage_s = learner.teach(fitter, expected)
     model = fitter.finish(footage_s, resumable=options.resumable)
     return FitResult(
         model,
@@ -144,17 +147,21 @@ def fit_footage(
     )
 
 
-def survey(
-    sources: Sequence[Source], sampling: Sampling, view: Size, *, input_fps: float | None, any_picture: bool
-) -> int | None:
-    """Look at all footage before work is done for it: how many frames to expect, None where a source does not say.
+def has_clock(source: Source, input_fps: float | None) -> bool:
+    """Whether its frames have times: all but pictures whose rate was not given."""
+    return input_fps is not None or not source.pictures
+
+
+def survey(sources: Sequence[Source], sampling: Sampling, view: Size | None, input_fps: float | None) -> int | None:
+    """Look at all footage before work is done for it: the frames to expect, or None where a source does not say.
+
+    A live source is passed over: it cannot be opened twice.
 
     Args:
-        view: (H, W) of the pictures that the model is fitted on.
-        any_picture: leave out pictures without a clock, which may be of any shape.
+        view: as in `check_view`.
     Raises:
         SourceError: footage cannot be read.
-        ConfigError: a recording shows another view. A live source, which cannot be opened twice, is not looked at.
+        ConfigError: a recording shows another view.
     """
     total: int | None = 0
     for source in sources:
@@ -162,14 +169,22 @@ def survey(
             total = None
             continue
         with open_recording(source, input_fps=input_fps) as recording:
-            if not (source.pictures and any_picture):
-                _check_view(recording, view)
+            check_view(recording, view)
             frames = recording.expected_frames(sampling)
         total = None if total is None or frames is None else total + frames
     return total
 
 
-def _check_view(recording: Recording, view: Size) -> None:
+def check_view(recording: Recording, view: Size | None) -> None:
+    """Refuse footage of another view than the model's.
+
+    Args:
+        view: (H, W) of the pictures that the model is fitted on; None where any shape will do.
+    Raises:
+        ConfigError: the aspect ratios differ by more than 2 %.
+    """
+    if view is None:
+        return
     (height, width), (view_height, view_width) = recording.size, view
     if abs((width / height) / (view_width / view_height) - 1) > ASPECT_TOLERANCE:
         raise ConfigError(
@@ -210,18 +225,20 @@ class _Learner:
 
     @property
     def _clocked(self) -> bool:
-        return self._input_fps is not None or not all(source.pictures for source in self._sources)
+        return any(has_clock(source, self._input_fps) for source in self._sources)
 
-    def teach(self, fitter: Fitter) -> float:
+    @property
+    def _view(self) -> Size | None:
+        """Pictures without a clock are no camera's: they may be of any shape."""
+        return self._source_size if self._clocked else None
+
+    def survey(self) -> int | None:
+        """Frames to expect; refuses what cannot be learned from before anything is built for it."""
+        return survey(self._sources, self._sampling, self._view, self._input_fps)
+
+    def teach(self, fitter: Fitter, expected: int | None) -> float:
         """Give every frame to the fitter; returns the seconds of footage."""
         before, footage_s = fitter.frames, 0.0
-        expected = survey(
-            self._sources,
-            self._sampling,
-            self._source_size,
-            input_fps=self._input_fps,
-            any_picture=self._input_fps is None,
-        )
         for source in self._sources:
             with open_recording(source, input_fps=self._input_fps) as recording:
                 footage_s += self._read(recording, fitter, before, expected)
@@ -230,6 +247,7 @@ class _Learner:
         return footage_s
 
     def _read(self, recording: Recording, fitter: Fitter, before: int, expected: int | None) -> float:
+        check_view(recording, self._view)
         first_s = last_s = 0.0
         taken = 0
         frames = prefetched(recording.frames(self._sampling))

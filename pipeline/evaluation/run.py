@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.errors import ModelError
 from pipeline.evaluation.layouts import LAYOUTS, LabelledFootage, Scene
 from pipeline.evaluation.metrics import FrameMetrics, PixelMetrics
 from pipeline.evaluation.report import Metrics, Results
@@ -91,7 +92,12 @@ def _measured(
     scene: Scene, options: FitOptions, hardware: Hardware, told: Told, download: Progress | None, stop: Event
 ) -> _Counters | None:
     """Counters of a scene; None when it was stopped before its end."""
-    detector = _fitted(scene, options, hardware, told, download, stop)
+    try:
+        detector = _fitted(scene, options, hardware, told, download, stop)
+    except ModelError:
+        if stop.is_set():  # before there was enough for a model
+            return None
+        raise
     counters = _Counters()
     for number, footage in enumerate(scene.tests, start=1):
         if stop.is_set():

@@ -25,7 +25,7 @@ from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import LEAST, MIN_FRAMES, Block, block_end, provisional_threshold
 from pipeline.types import Geometry, Image, Size
 
-__all__ = ["Fitter", "merge_models", "needed_bytes"]
+__all__ = ["Fitter", "check_memory", "merge_models", "needed_bytes"]
 
 # Moments are rewritten once a batch; a larger one saves little and holds more frames.
 BATCH = 64
@@ -47,7 +47,7 @@ class Fitter:
         mask: (H, W) bool, true where scores are ignored.
         resumed: a model with moments to go on from.
     Raises:
-        ModelError: the moments need more memory than is free, or `resumed` cannot be resumed.
+        ModelError: as `check_memory`; or `resumed` cannot be resumed.
     """
 
     def __init__(
@@ -74,10 +74,9 @@ class Fitter:
         self._deviations: dict[Precision, float] = {}
         self._scorer: Scorer | None = None
         self._gaussians: Gaussians | None = None
-        positions, dims = grid[0] * grid[1], len(network.channels)
-        _check_memory(positions, dims, engine.device)
+        check_memory(network, geometry.size, engine.device)
         if resumed is None:
-            self._moments = Moments.empty(positions, dims, engine.device)
+            self._moments = Moments.empty(grid[0] * grid[1], len(network.channels), engine.device)
             self._blocks: list[Block] = []
             self._footage_s = 0.0
             self._merged = False
@@ -105,7 +104,8 @@ class Fitter:
             ModelError: too few frames.
         """
         if self.frames < MIN_FRAMES:
-            raise ModelError(f"{self.frames} frames were seen, a model needs {MIN_FRAMES}; fit on more footage.")
+            seen = "1 frame was" if self.frames == 1 else f"{self.frames} frames were"
+            raise ModelError(f"{seen} seen, a model needs {MIN_FRAMES}; fit on more footage.")
         if self._pending:
             self._learn()
         if self._block_scores:
@@ -222,7 +222,17 @@ def needed_bytes(positions: int, dims: int) -> int:
     return moments + 2 * (packed + whole)
 
 
-def _check_memory(positions: int, dims: int, device: torch.device) -> None:
+def check_memory(network: EmbeddingNetwork, size: Size, device: torch.device) -> None:
+    """Refuse a fit that memory will not hold, before anything is made for it.
+
+    Args:
+        size: (H, W) of the model pictures.
+        device: where the moments will be.
+    Raises:
+        ModelError: less is free than the fit needs.
+    """
+    rows, columns = network.positions(size)
+    positions, dims = rows * columns, len(network.channels)
     needed, free = needed_bytes(positions, dims), _free_bytes(device)
     if needed > free:
         raise ModelError(

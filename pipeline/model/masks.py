@@ -62,7 +62,7 @@ def _polygons(path: Path, source: Size) -> Mask:
     """(H, W) of the mask's own size."""
     loaded = _loaded(path)
     if not isinstance(loaded, dict):
-        raise ConfigError(f"{path}: the file: holds no keys, expected polygons; see the guide on masks for the form.")
+        raise ConfigError(f"{path}: has no polygons; see the guide on masks for the form.")
     try:
         content = _Polygons.model_validate(loaded)
     except ValidationError as error:
@@ -95,7 +95,7 @@ def _check_polygon(path: Path, number: int, points: list[tuple[float, float]], s
         if not (0 <= x <= size[1] and 0 <= y <= size[0]):
             raise ConfigError(
                 f"{path}: polygon {number} has the point ({x:g}, {y:g}) outside the picture of "
-                f"{size[1]} x {size[0]} pixels; points are (x, y), keep them inside."
+                f"{size[0]}x{size[1]} pixels (height x width); points are (x, y), keep them inside."
             )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -20,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.errors import ModelError, OutputError
-from pipeline.files import written_whole
+from pipeline.files import output_error, written_whole
 from pipeline.model.gaussians import Gaussians, Moments, pack_triangle, unpack_triangle
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
@@ -74,12 +75,12 @@ def save_model(model: Model, path: Path) -> None:
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     with written_whole(path) as part:
         part.touch()  # the system's own word where the folder is missing or closed
+        mode = part.stat().st_mode
         try:
             save_file(tensors, part, metadata={HEADER_KEY: _header_of(model).model_dump_json()})
-        except SafetensorError as error:  # its writer reports a full disk or a missing folder as text alone
-            raise OutputError(
-                f"{path}: cannot be written, {error}; free some space or choose another place."
-            ) from error
+        except SafetensorError as error:
+            raise _not_saved(path, error) from error
+        part.chmod(mode)  # safetensors writes files for their owner alone; the process that scores may be another's
 
 
 def read_header(path: Path) -> Header:
@@ -124,7 +125,15 @@ def _header_of(model: Model) -> Header:
     return Header.model_validate(values | own)
 
 
+def _not_saved(path: Path, error: SafetensorError) -> OutputError:
+    """safetensors gives the system's error as text alone, its number at the end."""
+    number = re.search(r"os error (\d+)", str(error))
+    return output_error(path, OSError(int(number[1]), os.strerror(int(number[1]))) if number else OSError(str(error)))
+
+
 def _opened(path: Path) -> safe_open:
+    if os.path.isdir(path):
+        raise ModelError(f"{path}: is a folder; name the model in it.")
     if not os.path.isfile(path):  # Path.is_file raises inside a folder that may not be entered
         raise ModelError(f"{path}: no such model; make one with 'stillwatch fit FOOTAGE -o {path}'.")
     try:

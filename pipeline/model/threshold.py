@@ -14,11 +14,11 @@ from pipeline.errors import ModelError
 
 __all__ = ["FIRST_BLOCK", "MIN_FRAMES", "Block", "Threshold", "block_end", "provisional_threshold"]
 
-# A model is learned from 8 frames before it scores a block, and a block has at least as many.
+# Frames that the first model is learned from; as many again, and there is a block to set a threshold by.
 FIRST_BLOCK = 8
 MIN_FRAMES = 2 * FIRST_BLOCK
-# Blocks grow with what was seen: a day at 5 frames/s needs 27 factorisations, not 54,000.
-GROWTH = 1.5
+# Blocks grow with what was seen: a day at 5 frames/s needs 25 factorisations, not 13,500.
+GROWTH, SHORTEST = 1.5, 32
 # Enough for the quantile of 6,400 frames; on longer footage the threshold is a higher quantile, and says which.
 TAIL = 64
 QUANTILE = 0.99
@@ -65,11 +65,11 @@ def block_end(seen: int) -> int:
     """Count of frames at which the block that begins after `seen` frames ends; the same for any split of footage.
 
     >>> [block_end(0), block_end(8), block_end(12), block_end(200)]
-    [8, 12, 18, 202]
+    [8, 40, 40, 243]
     """
     end = FIRST_BLOCK
     while end <= seen:
-        end = math.floor(end * GROWTH)
+        end = max(math.floor(end * GROWTH), end + SHORTEST)
     return end
 
 

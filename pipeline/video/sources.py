@@ -87,7 +87,7 @@ def find_sources(footage: Sequence[str | Path]) -> list[Source]:
         SourceError: a path that is not there, a glob that matches nothing, a folder without footage or with both
             images and recordings.
     """
-    if not footage:
+    if not all(str(item) for item in footage) or not footage:
         raise ConfigError("no footage was named; name a recording, a folder, a glob or an address.")
     found = [source for item in footage for source in _sources_of(str(item))]
     return list(_joined(found))

@@ -1,0 +1,38 @@
+"""The reference of commands, made from the commands: `python -m tests.reference` writes docs/reference/commands.md."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from stillwatch.cli import cli
+
+PAGE = Path(__file__).parent.parent / "docs" / "reference" / "commands.md"
+HEAD = """# Commands
+
+Made from the commands by `python -m tests.reference`; a stale page fails the tests.
+
+Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 it failed, 2 wrong use, 130 interrupted.
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    sections = [f"## {path}\n\n```\n{text}\n```\n" for path, text in _helps("stillwatch", cli, None)]
+    return "\n".join([HEAD, *sections])
+
+
+def _helps(path: str, command: click.Command, parent: click.Context | None) -> Iterator[tuple[str, str]]:
+    context = click.Context(command, info_name=path.rsplit(" ", 1)[-1], parent=parent, terminal_width=100)
+    yield path, command.get_help(context)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            inner = command.get_command(context, name)
+            assert inner is not None
+            yield from _helps(f"{path} {name}", inner, context)
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), "utf-8")

@@ -1,0 +1,144 @@
+"""`stillwatch evaluate`, as its users meet it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from pipeline.types import Image
+from tests.stillwatch.conftest import SIZE, SMALL, THING, scene, write_clip
+from tests.stillwatch.running import Result, files_up_to, on_terminal_until, run
+
+FIGURES_OF_VIDEO = {"frames", "frame_auroc", "frame_f1", "pixel_auroc", "aupro_30", "pixel_f1"}
+FIGURES_OF_IMAGES = {"frames", "image_auroc", "image_f1", "pixel_auroc", "aupro_30", "pixel_f1"}
+
+
+def write_pictures(folder: Path, pictures: Iterable[Image | NDArray[np.uint8]], suffix: str = ".png") -> None:
+    """Pictures 001, 002 … in a folder."""
+    folder.mkdir(parents=True)
+    for number, picture in enumerate(pictures, start=1):
+        cv2.imwrite(str(folder / f"{number:03d}{suffix}"), picture)
+
+
+def mask_of_the_thing() -> NDArray[np.uint8]:
+    x, y, width, height = THING
+    mask = np.zeros(SIZE, np.uint8)
+    mask[y : y + height, x : x + width] = 255
+    return mask
+
+
+@pytest.fixture(scope="module")
+def ucsd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A set with one scene, as UCSD distributes them: the thing lies in the last ten of twenty frames."""
+    root = tmp_path_factory.mktemp("ucsd")
+    write_pictures(root / "UCSDped3" / "Train" / "Train001", scene(6), ".tif")
+    tests = [*scene(1, seed=1), *scene(1, seed=2, thing=True)]
+    nothing = np.zeros(SIZE, np.uint8)
+    write_pictures(root / "UCSDped3" / "Test" / "Test001", tests, ".tif")
+    write_pictures(root / "UCSDped3" / "Test" / "Test001_gt", [nothing] * 10 + [mask_of_the_thing()] * 10, ".bmp")
+    (root / "UCSDped3" / "Test" / "UCSDped3.m").write_text("TestVideoFile{end+1}.gt_frame = [11:20];\n")
+    return root
+
+
+@pytest.fixture(scope="module")
+def evaluated(ucsd: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
+    """What it said with --json, and the folder it wrote."""
+    folder = tmp_path_factory.mktemp("evaluate")
+    return run("evaluate", "ucsd", ucsd, *SMALL, "--json", "-o", "results", cwd=folder), folder / "results"
+
+
+def test_json_has_the_keys_that_scripts_rely_on(evaluated: tuple[Result, Path]) -> None:
+    done, _ = evaluated
+    found = json.loads(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert list(found) == ["layout", "method", "backbone", "scenes", "mean", "pooled"]
+    assert [found[key] for key in ("layout", "method", "backbone")] == ["ucsd", "padim", "efficientnet_lite0"]
+    assert list(found["scenes"]) == ["UCSDped3"]
+    for figures in (found["scenes"]["UCSDped3"], found["mean"], found["pooled"]):
+        assert set(figures) == FIGURES_OF_VIDEO
+        assert figures["frames"] == 20
+        assert figures["frame_auroc"] == 1.0
+        assert figures["pixel_auroc"] > 0.95
+
+
+def test_the_folder_has_the_same_for_scripts_and_for_people(evaluated: tuple[Result, Path]) -> None:
+    done, results = evaluated
+    assert sorted(path.name for path in results.iterdir()) == ["evaluation.json", "evaluation.md"]
+    assert (results / "evaluation.json").read_text("utf-8") == done.out
+    lines = (results / "evaluation.md").read_text("utf-8").splitlines()
+    assert lines[0] == "layout ucsd, method padim, backbone efficientnet_lite0"
+    assert lines[2] == "| scene | frames | frame_auroc | frame_f1 | pixel_auroc | aupro_30 | pixel_f1 |"
+
+
+def test_people_get_a_table(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
+    figures = json.loads(evaluated[0].out)["scenes"]["UCSDped3"]
+    done = run("evaluate", "ucsd", ucsd, *SMALL, cwd=tmp_path)
+    heading, empty, names, row = done.out.splitlines()
+    assert (done.code, done.err, empty) == (0, "", "")
+    assert heading == "layout ucsd, method padim, backbone efficientnet_lite0"
+    assert names.split() == ["scene", "frames", "frame_auroc", "frame_f1", "pixel_auroc", "aupro_30", "pixel_f1"]
+    assert row.split() == ["UCSDped3", "20", *(f"{figures[name]:.3f}" for name in names.split()[2:])]
+
+
+def test_footage_of_your_own_needs_labels_alone(tmp_path: Path) -> None:
+    for part in ("train", "test", "labels"):
+        (tmp_path / "mine" / part).mkdir(parents=True)
+    write_clip(tmp_path / "mine" / "train" / "monday.mp4", scene(6))
+    write_clip(tmp_path / "mine" / "test" / "tuesday.mp4", [*scene(1, seed=1), *scene(1, seed=2, thing=True)])
+    (tmp_path / "mine" / "labels" / "tuesday.csv").write_text("label\n" + "0\n" * 10 + "1\n" * 10)
+    done = run("evaluate", "folder", "mine", *SMALL, "--fps", "10", "--json", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert json.loads(done.out)["scenes"] == {"mine": {"frames": 20, "frame_auroc": 1.0, "frame_f1": 1.0}}
+
+
+def test_the_paper_resizes_to_256_and_keeps_the_224_in_the_middle(tmp_path: Path) -> None:
+    source = np.random.RandomState(0)
+    tiles = [source.randint(0, 255, (256, 256, 3)).astype(np.uint8) for _ in range(18)]
+    # Of the 256 columns the first 16 are cut off: of one defect nothing is left to be compared, of the other a column.
+    for name, columns in (("edge", 16), ("inside", 17)):
+        mask = np.zeros((256, 256), np.uint8)
+        mask[:, :columns] = 255
+        write_pictures(tmp_path / "set" / name / "train" / "good", tiles[:16])
+        write_pictures(tmp_path / "set" / name / "test" / "good", tiles[16:17])
+        write_pictures(tmp_path / "set" / name / "test" / "dent", tiles[17:])
+        write_pictures(tmp_path / "set" / name / "ground_truth" / "dent", [mask])
+        truth = tmp_path / "set" / name / "ground_truth" / "dent"
+        (truth / "001.png").rename(truth / "001_mask.png")
+    paper = ("--preset", "paper", "--weights", "random", "--dims", "8")
+    done = run("evaluate", "mvtec", "set", *paper, "--json", cwd=tmp_path)
+    found = json.loads(done.out)
+    assert (done.code, done.err, found["backbone"]) == (0, "", "resnet18")
+    assert set(found["scenes"]["edge"]) == {"frames", "image_auroc", "image_f1"}
+    assert set(found["scenes"]["inside"]) == FIGURES_OF_IMAGES
+    assert found["pooled"]["frames"] == 4
+
+
+def test_ctrl_c_before_a_scene_is_finished_leaves_nothing(ucsd: Path, tmp_path: Path) -> None:
+    code, shown = on_terminal_until(
+        r"UCSDped3: fitting", "evaluate", "ucsd", ucsd, "--size", "240", "-o", "a/results", cwd=tmp_path
+    )
+    assert code == 130
+    assert shown.replace("\r\n", "\n").endswith("stopped early: 0 scenes finished.\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(ucsd: Path, tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("mine\n")
+    done = run("evaluate", "ucsd", ucsd, *SMALL, "-o", "results", cwd=tmp_path)
+    assert done == Result(1, "", "Error: results: is a file; give the name of a folder.\n")
+    assert (tmp_path / "results").read_text() == "mine\n"
+
+
+def test_figures_are_printed_also_where_they_cannot_be_written(ucsd: Path, tmp_path: Path) -> None:
+    with files_up_to(10):
+        done = run("evaluate", "ucsd", ucsd, *SMALL, "-o", "results", cwd=tmp_path)
+    sentence = "results/evaluation.json: cannot be written, file too large; free some space or choose another place."
+    assert (done.code, done.err) == (1, f"Error: {sentence}\n")
+    assert "UCSDped3" in done.out
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,32 @@
+"""The documents say what the program does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pipeline.model.model_file import Header
+from tests import reference
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_reference_of_commands_is_up_to_date() -> None:
+    assert reference.PAGE.read_text("utf-8") == reference.page(), "run `python -m tests.reference`"
+
+
+def test_the_page_on_the_model_file_names_every_key_of_the_header() -> None:
+    text = (ROOT / "docs" / "reference" / "model-file.md").read_text("utf-8")
+    missing = [name for name in Header.model_fields if f"`{name}`" not in text]
+    assert not missing
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md")]
+    broken = [
+        f"{page.relative_to(ROOT)}: {target}"
+        for page in pages
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", page.read_text("utf-8"))
+        if "://" not in target and not (page.parent / target).exists()
+    ]
+    assert not broken

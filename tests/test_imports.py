@@ -1,0 +1,62 @@
+"""Importing does no work, and loads only what is needed."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# Imports what it is told, everything below a package where the name ends in `.*`, and says what that loaded and did.
+PROBE = """
+import importlib, json, pkgutil, sys, threading
+for name in sys.argv[1:]:
+    package = importlib.import_module(name.removesuffix(".*"))
+    if name.endswith(".*"):
+        for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+heavy = ("av", "numba", "numpy", "openvino", "openvino_telemetry", "redis", "torch", "torchvision")
+loaded = [name for name in heavy if sys.modules.get(name)]
+json.dump({"loaded": loaded, "threads": threading.active_count()}, open("said.json", "w"))
+"""
+
+
+def imported(*names: str, cwd: Path) -> list[str]:
+    """Which heavy libraries are loaded when modules are imported in a process that can only write to `cwd`.
+
+    Fails where importing prints, warns, starts a thread or writes a file.
+    """
+    home = {"HOME": str(cwd), "XDG_CACHE_HOME": str(cwd / "cache"), "STILLWATCH_CACHE": str(cwd / "own")}
+    done = subprocess.run(
+        [sys.executable, "-P", "-B", "-c", PROBE, *names],
+        cwd=cwd,
+        env={**os.environ, **home},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert [path.name for path in cwd.rglob("*")] == ["said.json"]
+    said = json.loads((cwd / "said.json").read_text())
+    assert said["threads"] == 1
+    loaded: list[str] = said["loaded"]
+    return loaded
+
+
+@pytest.mark.parametrize("name", ["stillwatch", "workers", "pipeline", "stillwatch.cli", "pipeline.files"])
+def test_a_package_loads_nothing_heavy(name: str, tmp_path: Path) -> None:
+    assert imported(name, cwd=tmp_path) == []
+
+
+def test_video_loads_no_torch(tmp_path: Path) -> None:
+    assert imported("pipeline.video.*", cwd=tmp_path) == ["av", "numpy"]
+
+
+def test_importing_everything_does_no_work_and_tells_nobody(tmp_path: Path) -> None:
+    loaded = imported("pipeline.*", "workers.*", "stillwatch.*", cwd=tmp_path)
+    assert {"av", "openvino", "torch"} <= set(loaded)
+    assert "openvino_telemetry" not in loaded  # writes an id into the home folder, and reports to a server
