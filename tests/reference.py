@@ -26,7 +26,7 @@ def page() -> str:
 
 def _helps(path: str, command: click.Command, parent: click.Context | None) -> Iterator[tuple[str, str]]:
     # As click makes a context itself: its settings decide which names --help goes by.
-    settings = command.context_settings | {"terminal_width": 100}
+    settings = {**command.context_settings, "terminal_width": 100}
     context = click.Context(command, info_name=path.rsplit(" ", 1)[-1], parent=parent, **settings)
     yield path, command.get_help(context)
     if isinstance(command, click.Group):
