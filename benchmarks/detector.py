@@ -35,7 +35,7 @@ COLUMNS = (
     "peak_mb",
     "model_mb",
 )
-FITTED, SCORED, BATCH = 120, 64, 8
+FITTED, SCORED, BATCH = 240, 64, 8
 STREET_S = 40.0
 
 T = TypeVar("T")

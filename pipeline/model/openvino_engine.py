@@ -1,6 +1,7 @@
 """The CPU engine: OpenVINO for the backbone, packed distances, folded smoothing.
 
-EfficientNet-Lite0 at 240×360 takes eager torch 20 ms a frame and OpenVINO 3 to 4 on the same two threads.
+EfficientNet-Lite0 at 240×432 takes eager torch 22 to 37 ms a frame and OpenVINO 5 to 7 on the same two threads
+(`python -m benchmarks.detector`).
 """
 
 from __future__ import annotations
