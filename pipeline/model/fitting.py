@@ -264,9 +264,7 @@ def _check_mergeable(first: Model, model: Model) -> None:
                 f"the models to merge differ in {name}: {getattr(first, name)} and {getattr(model, name)}; "
                 "fit them with the same options."
             )
-    if (
-        not np.array_equal(model.mask, first.mask)
-        if model.mask is not None and first.mask is not None
-        else (model.mask is not first.mask)
-    ):
+    mask, other = model.mask, first.mask
+    same = mask is other if mask is None or other is None else np.array_equal(mask, other)
+    if not same:
         raise ModelError("the models to merge differ in their masks; fit them with the same mask.")
