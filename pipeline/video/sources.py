@@ -18,7 +18,15 @@ from urllib.parse import unquote
 
 from pipeline.errors import ConfigError, SourceError
 
-__all__ = ["IMAGE_SUFFIXES", "Source", "SourceKind", "find_sources", "in_natural_order", "redacted"]
+__all__ = [
+    "IMAGE_SUFFIXES",
+    "RECORDING_SUFFIXES",
+    "Source",
+    "SourceKind",
+    "find_sources",
+    "in_natural_order",
+    "redacted",
+]
 
 # What a folder is searched for. A file named on its own, or by a glob, may carry any suffix: FFmpeg looks inside.
 # As texts, since a list would take a line for each.

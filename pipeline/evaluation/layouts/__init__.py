@@ -3,6 +3,7 @@
 | layout   | what                                     | kind            | truth               |
 |----------|------------------------------------------|-----------------|---------------------|
 | `ucsd`   | UCSD Ped1 and Ped2                       | video           | .m file, masks      |
+| `stc`    | ShanghaiTech Campus                      | video           | NumPy               |
 | `mvtec`  | MVTec AD and what is arranged like it    | images          | folder names, masks |
 | `folder` | a user's own footage or pictures         | video or images | CSV, NumPy, masks   |
 
@@ -20,10 +21,16 @@ from types import MappingProxyType
 from pipeline.evaluation.layouts.folder import read_folder
 from pipeline.evaluation.layouts.mvtec import read_mvtec
 from pipeline.evaluation.layouts.scenes import LabelledFootage, Scene, SceneKind, Truth
+from pipeline.evaluation.layouts.stc import read_stc
 from pipeline.evaluation.layouts.ucsd import read_ucsd
 
 __all__ = ["LAYOUTS", "LabelledFootage", "Scene", "SceneKind", "Truth"]
 
 LAYOUTS: Mapping[str, Callable[[Path], list[Scene]]] = MappingProxyType(
-    {"ucsd": read_ucsd, "mvtec": read_mvtec, "folder": read_folder}
+    {
+        "ucsd": read_ucsd,
+        "stc": read_stc,
+        "mvtec": read_mvtec,
+        "folder": read_folder,
+    }
 )

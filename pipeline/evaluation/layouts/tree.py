@@ -7,10 +7,11 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 
 # Frames are counted here and read there: what is a picture, and which comes first, must be one answer.
-from pipeline.video.sources import IMAGE_SUFFIXES, in_natural_order
+from pipeline.video.sources import IMAGE_SUFFIXES, RECORDING_SUFFIXES, in_natural_order
 
 __all__ = [
     "IMAGE_SUFFIXES",
+    "data_root",
     "entries",
     "folders",
     "pictures",
@@ -19,6 +20,7 @@ __all__ = [
     "scene_name",
     "scene_roots",
     "some_pictures",
+    "some_recordings",
 ]
 
 LEFT_BEHIND = frozenset({"__macosx", "desktop.ini", "thumbs.db"})
@@ -60,6 +62,18 @@ def some_pictures(folder: Path) -> list[Path]:
     return found
 
 
+def some_recordings(folder: Path) -> list[Path]:
+    """Recordings of a folder, by their suffix in any case, in natural order.
+
+    Raises:
+        ConfigError: there are none.
+    """
+    found = [path for path in entries(folder) if path.suffix.lower() in RECORDING_SUFFIXES and path.is_file()]
+    if not found:
+        raise ConfigError(f"{folder}: holds no recordings; put the data set's there.")
+    return found
+
+
 def scene_roots(root: Path, parts: tuple[str, ...]) -> list[Path]:
     """Folders of the scenes of a data set: the root itself, or its sub-folders.
 
@@ -77,6 +91,18 @@ def scene_roots(root: Path, parts: tuple[str, ...]) -> list[Path]:
         wanted = " or ".join(parts)
         raise ConfigError(f"{root}: neither it nor a folder in it has {wanted}; give the folder of the data set.")
     return found
+
+
+def data_root(root: Path, parts: tuple[str, ...]) -> Path:
+    """Folder of a data set that comes whole: the root itself, or the one sub-folder with any of the parts.
+
+    Raises:
+        ConfigError: there is no such folder, or more than one.
+    """
+    first, *others = scene_roots(root, parts)
+    if others:
+        raise ConfigError(f"{root}: both {first.name} and {others[0].name} in it look like the data set; give one.")
+    return first
 
 
 def required(folder: Path, arrangement: str) -> Path:
