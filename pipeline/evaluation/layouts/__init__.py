@@ -5,6 +5,7 @@
 | `ucsd`   | UCSD Ped1 and Ped2                       | video           | .m file, masks      |
 | `stc`    | ShanghaiTech Campus                      | video           | NumPy               |
 | `mvtec`  | MVTec AD and what is arranged like it    | images          | folder names, masks |
+| `btad`   | BTAD                                     | images          | folder names, masks |
 | `folder` | a user's own footage or pictures         | video or images | CSV, NumPy, masks   |
 
 The module of each says exactly what has to be where. Reading a layout lists folders and reads frame labels;
@@ -18,6 +19,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from pipeline.evaluation.layouts.btad import read_btad
 from pipeline.evaluation.layouts.folder import read_folder
 from pipeline.evaluation.layouts.mvtec import read_mvtec
 from pipeline.evaluation.layouts.scenes import LabelledFootage, Scene, SceneKind, Truth
@@ -31,6 +33,7 @@ LAYOUTS: Mapping[str, Callable[[Path], list[Scene]]] = MappingProxyType(
         "ucsd": read_ucsd,
         "stc": read_stc,
         "mvtec": read_mvtec,
+        "btad": read_btad,
         "folder": read_folder,
     }
 )

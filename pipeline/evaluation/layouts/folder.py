@@ -29,9 +29,10 @@ from collections import Counter
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from pipeline.evaluation.layouts.categories import labelled_pictures
 from pipeline.evaluation.layouts.labels import FrameLabels
 from pipeline.evaluation.layouts.masks import MaskArray, MaskPictures, Masks
-from pipeline.evaluation.layouts.mvtec import NORMAL, labelled_pictures
+from pipeline.evaluation.layouts.mvtec import NAMING
 from pipeline.evaluation.layouts.scenes import LabelledFootage, Scene
 from pipeline.evaluation.layouts.tree import (
     IMAGE_SUFFIXES,
@@ -54,7 +55,7 @@ def read_folder(root: Path) -> list[Scene]:
         ConfigError: a part is missing, labels are not understood, or frames, labels and masks do not agree.
     """
     train, test = (required(root / part, ARRANGEMENT) for part in ("train", "test"))
-    if (test / NORMAL).is_dir():
+    if (test / NAMING.normal).is_dir():
         return [_pictures(root, train, test)]
     tests = _footage(test)
     _refuse_equal_names(test, tests)
@@ -62,10 +63,10 @@ def read_folder(root: Path) -> list[Scene]:
 
 
 def _pictures(root: Path, train: Path, test: Path) -> Scene:
-    training = train / NORMAL if (train / NORMAL).is_dir() else train
+    training = train / NAMING.normal if (train / NAMING.normal).is_dir() else train
     some_pictures(training)
     ground_truth = root / "ground_truth"
-    tests = labelled_pictures(test, ground_truth if ground_truth.is_dir() else None)
+    tests = labelled_pictures(test, ground_truth if ground_truth.is_dir() else None, NAMING)
     return Scene(scene_name(root), "images", (training,), tests)
 
 
