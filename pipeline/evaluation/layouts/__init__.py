@@ -6,6 +6,7 @@
 | `stc`    | ShanghaiTech Campus                      | video           | NumPy               |
 | `mvtec`  | MVTec AD and what is arranged like it    | images          | folder names, masks |
 | `btad`   | BTAD                                     | images          | folder names, masks |
+| `visa`   | VisA                                     | images          | CSV, masks          |
 | `folder` | a user's own footage or pictures         | video or images | CSV, NumPy, masks   |
 
 The module of each says exactly what has to be where. Reading a layout lists folders and reads frame labels;
@@ -25,6 +26,7 @@ from pipeline.evaluation.layouts.mvtec import read_mvtec
 from pipeline.evaluation.layouts.scenes import LabelledFootage, Scene, SceneKind, Truth
 from pipeline.evaluation.layouts.stc import read_stc
 from pipeline.evaluation.layouts.ucsd import read_ucsd
+from pipeline.evaluation.layouts.visa import read_visa
 
 __all__ = ["LAYOUTS", "LabelledFootage", "Scene", "SceneKind", "Truth"]
 
@@ -34,6 +36,7 @@ LAYOUTS: Mapping[str, Callable[[Path], list[Scene]]] = MappingProxyType(
         "stc": read_stc,
         "mvtec": read_mvtec,
         "btad": read_btad,
+        "visa": read_visa,
         "folder": read_folder,
     }
 )

@@ -100,7 +100,7 @@ class Scene:
 
     Attributes:
         kind: whether `tests` are recordings or single pictures.
-        training: recordings, or folders of pictures; all normal.
+        training: recordings, folders of pictures, or single pictures; all normal.
         fps: frames/s of folders of pictures, where the data set says so.
     """
 
