@@ -4,6 +4,7 @@
 |----------|------------------------------------------|-----------------|---------------------|
 | `ucsd`   | UCSD Ped1 and Ped2                       | video           | .m file, masks      |
 | `stc`    | ShanghaiTech Campus                      | video           | NumPy               |
+| `avenue` | CUHK Avenue                              | video           | MATLAB masks        |
 | `mvtec`  | MVTec AD and what is arranged like it    | images          | folder names, masks |
 | `btad`   | BTAD                                     | images          | folder names, masks |
 | `visa`   | VisA                                     | images          | CSV, masks          |
@@ -20,6 +21,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
+from pipeline.evaluation.layouts.avenue import read_avenue
 from pipeline.evaluation.layouts.btad import read_btad
 from pipeline.evaluation.layouts.folder import read_folder
 from pipeline.evaluation.layouts.mvtec import read_mvtec
@@ -34,6 +36,7 @@ LAYOUTS: Mapping[str, Callable[[Path], list[Scene]]] = MappingProxyType(
     {
         "ucsd": read_ucsd,
         "stc": read_stc,
+        "avenue": read_avenue,
         "mvtec": read_mvtec,
         "btad": read_btad,
         "visa": read_visa,

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.io import savemat
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class Tree:
         np.save(target, array)
         return target
 
+    def matlab(self, path: str, **variables: NDArray[Any] | list[NDArray[Any]]) -> Path:
+        """A MATLAB file; a list becomes a cell array of one row."""
+        target = self._make_room(path)
+        savemat(target, {name: _cells(value) for name, value in variables.items()}, do_compression=True)
+        return target
+
     def folder(self, path: str) -> Path:
         (self.root / path).mkdir(parents=True)
         return self.root / path
@@ -58,6 +65,15 @@ class Tree:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
+
+
+def _cells(value: NDArray[Any] | list[NDArray[Any]]) -> NDArray[Any]:
+    if not isinstance(value, list):
+        return value
+    cells = np.empty((1, len(value)), dtype=object)
+    for index, array in enumerate(value):
+        cells[0, index] = array
+    return cells
 
 
 @pytest.fixture
