@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pipeline.errors import ConfigError
 from pipeline.files import written_whole
 from stillwatch.console import counted, interruptible, progress_bar, say, show
 from stillwatch.exits import EXIT_INTERRUPTED, EXIT_OK
@@ -20,8 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["run"]
 
 
+# Those of pipeline.evaluation.layouts, which --help does not load; in the order in which it lists them.
+LAYOUTS = ("ucsd", "stc", "avenue", "mvtec", "btad", "visa", "folder")
+
+
 @click.command("evaluate")
-@click.argument("layout", metavar="LAYOUT", type=click.Choice(["ucsd", "mvtec", "folder"]))
+@click.argument("layout", metavar="LAYOUT", type=click.Choice(LAYOUTS))
 @click.argument("root", type=click.Path(path_type=Path))
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Folder for evaluation.json and evaluation.md.")
 @click.option(
@@ -32,6 +37,7 @@ __all__ = ["run"]
 )
 @recipe_options
 @hardware_options
+@click.option("--markdown", "as_markdown", is_flag=True, help="Print a table in Markdown.")
 @json_option
 def run(
     layout: str,
@@ -40,6 +46,7 @@ def run(
     fps: float | None,
     recipe: Recipe,
     hardware: HardwareChoices,
+    as_markdown: bool,
     as_json: bool,
 ) -> int:
     """Fit and score a labelled data set, and print how well anomalies were told from normality.
@@ -47,19 +54,23 @@ def run(
     \b
     LAYOUT says how ROOT is arranged:
       ucsd    UCSD Ped1 and Ped2 as distributed
+      stc     ShanghaiTech Campus as distributed
+      avenue  CUHK Avenue as distributed
       mvtec   MVTec AD, and what is arranged like it
+      btad    BTAD as distributed
+      visa    VisA as distributed
       folder  your own: train/, test/, labels/ and masks/
 
     \b
     Example:
       stillwatch evaluate ucsd UCSD_Anomaly_Dataset.v1p2
     """
-    from pipeline.evaluation.run import PAPER_SIZES, evaluate
+    from pipeline.evaluation.run import evaluate
     from pipeline.results import output_folder
 
-    if recipe.preset == "paper" and layout in PAPER_SIZES and not (recipe.size or recipe.resize or recipe.crop):
-        resize, crop = PAPER_SIZES[layout]
-        recipe = replace(recipe, resize=resize, crop=crop)
+    if as_json and as_markdown:
+        raise ConfigError("--json and --markdown both say what to print; leave one out.")
+    recipe = _at_paper_size(layout, recipe)
     folder = nullcontext() if output is None else output_folder(output)
     with folder:
         with interruptible() as stop, progress_bar(unit="") as bar:
@@ -76,11 +87,25 @@ def run(
         if stop.is_set():
             say(f"stopped early: {counted(len(results.scenes), 'scene')} finished.")
         if results.scenes:
-            _report(results, output, as_json=as_json)
+            _report(results, output, as_json=as_json, as_markdown=as_markdown)
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_OK
 
 
-def _report(results: Results, output: Path | None, *, as_json: bool) -> None:
+def _at_paper_size(layout: str, recipe: Recipe) -> Recipe:
+    """The recipe with the size that --preset paper means for the layout, unless another was given."""
+    from pipeline.evaluation.run import PAPER_SIZES
+
+    if recipe.preset != "paper" or layout not in PAPER_SIZES or _is_sized(recipe):
+        return recipe
+    resize, crop = PAPER_SIZES[layout]
+    return replace(recipe, resize=resize, crop=crop)
+
+
+def _is_sized(recipe: Recipe) -> bool:
+    return bool(recipe.size or recipe.resize or recipe.crop)
+
+
+def _report(results: Results, output: Path | None, *, as_json: bool, as_markdown: bool) -> None:
     """Figures that took hours are printed also where the disk is full, and written also where nobody reads them."""
     from pipeline.evaluation import report
 
@@ -89,7 +114,8 @@ def _report(results: Results, output: Path | None, *, as_json: bool) -> None:
             _write(output / "evaluation.json", report.as_json(results))
             _write(output / "evaluation.md", report.as_markdown(results))
     finally:
-        show(report.as_json(results) if as_json else report.as_text(results))
+        shown = report.as_json if as_json else report.as_markdown if as_markdown else report.as_text
+        show(shown(results))
 
 
 def _write(path: Path, text: str) -> None:

@@ -113,9 +113,9 @@ USAGE = [
     ("replay good.mp4 -o x", "stillwatch replay", "Missing option '-m' / '--model'."),
     ("replay good.mp4 -m good.stillwatch", "stillwatch replay", "Missing option '-o' / '--output'."),
     (
-        "evaluate stc root",
+        "evaluate coco root",
         "stillwatch evaluate",
-        "Invalid value for 'LAYOUT': 'stc' is not one of 'ucsd', 'mvtec', 'folder'.",
+        "Invalid value for 'LAYOUT': 'coco' is not one of 'ucsd', 'stc', 'avenue', 'mvtec', 'btad', 'visa', 'folder'.",
     ),
     ("weights fetch", "stillwatch weights fetch", "Missing argument 'BACKBONE...'."),
 ]
@@ -337,6 +337,31 @@ def test_a_reader_that_has_enough(place: Path) -> None:
     with os.fdopen(writing, "w") as pipe:
         done = run_process("weights", "list", cwd=place, stdout=pipe)
     assert done == Result(1, "", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ("mvtec root --json --markdown", "--json and --markdown both say what to print; leave one out."),
+    ],
+)
+def test_options_of_an_evaluation_that_do_not_go_together(options: str, sentence: str, place: Path) -> None:
+    assert run("evaluate", *options.split(), cwd=place) == failed(2, sentence)
+
+
+@pytest.mark.parametrize(
+    ("layout", "lacking"),
+    [
+        ("ucsd", "Train or Test"),
+        ("stc", "training or testing"),
+        ("avenue", "training_videos or testing_videos"),
+        ("mvtec", "train or test"),
+        ("btad", "train or test"),
+    ],
+)
+def test_a_data_set_in_another_layout(layout: str, lacking: str, place: Path) -> None:
+    sentence = f"empty: neither it nor a folder in it has {lacking}; give the folder of the data set."
+    assert run("evaluate", layout, "empty", cwd=place) == failed(2, sentence)
 
 
 @pytest.mark.parametrize(

@@ -86,6 +86,12 @@ def test_people_get_a_table(evaluated: tuple[Result, Path], ucsd: Path, tmp_path
     assert row.split() == ["UCSDped3", "20", *(f"{figures[name]:.3f}" for name in names.split()[2:])]
 
 
+def test_markdown_is_what_the_folder_has(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
+    done = run("evaluate", "ucsd", ucsd, *SMALL, "--markdown", cwd=tmp_path)
+    assert (done.code, done.err) == (0, "")
+    assert done.out == (evaluated[1] / "evaluation.md").read_text("utf-8")
+
+
 def test_footage_of_your_own_needs_labels_alone(tmp_path: Path) -> None:
     for part in ("train", "test", "labels"):
         (tmp_path / "mine" / part).mkdir(parents=True)
