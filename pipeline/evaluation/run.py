@@ -7,6 +7,7 @@ recording's own future. Maps are divided by the model's threshold, so that scene
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
@@ -20,6 +21,7 @@ from pipeline.errors import ModelError
 from pipeline.evaluation.layouts import LAYOUTS, LabelledFootage, Scene
 from pipeline.evaluation.metrics import FrameMetrics, PixelMetrics
 from pipeline.evaluation.report import Metrics, Results
+from pipeline.evaluation.rotation import ROTATED_SIZE, rotated_and_cropped
 from pipeline.fit import FitOptions, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware
@@ -66,6 +68,7 @@ def evaluate(
     hardware: Hardware,
     *,
     method: str = "padim",
+    rotate_crop: bool = False,
     told: Told | None = None,
     download: Progress | None = None,
     stop: Event | None = None,
@@ -76,6 +79,8 @@ def evaluate(
         layout: a key of `LAYOUTS`.
         root: the data set's folder.
         options: of the fit of each scene.
+        rotate_crop: rotate and crop all pictures at random, as in the paper's Rd-MVTec AD; `options` then needs no
+            size, and its seed says how. For layouts of pictures.
         told: progress: what is being done, how far it is, how far it goes.
         stop: ends the evaluation before the next scene is scored; the result has the scenes that were finished.
     Raises:
@@ -86,8 +91,11 @@ def evaluate(
     scenes = LAYOUTS[layout](root)
     figures: dict[str, Metrics] = {}
     pooled = _Counters()
+    if rotate_crop:
+        options = replace(options, resize=ROTATED_SIZE, crop=None)
     for scene in scenes:
-        counters = _measured(scene, options, hardware, told, download, stop)
+        with _prepared(scene, rotate_crop, options.settings.seed, told) as prepared:
+            counters = _measured(prepared, options, hardware, told, download, stop)
         if counters is None:
             break
         figures[scene.name] = Metrics.of(scene.kind, counters.frames.result(), counters.pixels.result())
@@ -95,6 +103,12 @@ def evaluate(
     kind = scenes[0].kind
     together = Metrics.of(kind, pooled.frames.result(), pooled.pixels.result())
     return Results(layout, method, options.settings.backbone, figures, together)
+
+
+def _prepared(scene: Scene, rotate_crop: bool, seed: int, told: Told) -> AbstractContextManager[Scene]:
+    if not rotate_crop:
+        return nullcontext(scene)
+    return rotated_and_cropped(scene, seed, lambda done, total: told(f"{scene.name}: rotating", done, total))
 
 
 def _measured(

@@ -35,6 +35,7 @@ LAYOUTS = ("ucsd", "stc", "avenue", "mvtec", "btad", "visa", "folder")
     metavar="N",
     help="Rate of fitting; all test frames are scored.",
 )
+@click.option("--rotate-crop", is_flag=True, help="mvtec: rotate and crop at random (the paper's Rd-MVTec AD).")
 @recipe_options
 @hardware_options
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print a table in Markdown.")
@@ -44,6 +45,7 @@ def run(
     root: Path,
     output: Path | None,
     fps: float | None,
+    rotate_crop: bool,
     recipe: Recipe,
     hardware: HardwareChoices,
     as_markdown: bool,
@@ -70,6 +72,8 @@ def run(
 
     if as_json and as_markdown:
         raise ConfigError("--json and --markdown both say what to print; leave one out.")
+    if rotate_crop:
+        _check_rotate_crop(layout, recipe)
     recipe = _at_paper_size(layout, recipe)
     folder = nullcontext() if output is None else output_folder(output)
     with folder:
@@ -80,6 +84,7 @@ def run(
                 recipe.fit_options(fps=fps),
                 hardware.resolved(),
                 method=recipe.method,
+                rotate_crop=rotate_crop,
                 told=bar.update,
                 download=bar.download,
                 stop=stop,
@@ -89,6 +94,13 @@ def run(
         if results.scenes:
             _report(results, output, as_json=as_json, as_markdown=as_markdown)
     return EXIT_INTERRUPTED if stop.is_set() else EXIT_OK
+
+
+def _check_rotate_crop(layout: str, recipe: Recipe) -> None:
+    if layout != "mvtec":
+        raise ConfigError(f"--rotate-crop is for the mvtec layout, not {layout}; leave it out.")
+    if _is_sized(recipe):
+        raise ConfigError("--rotate-crop makes pictures of 224x224; leave out --size, --resize and --crop.")
 
 
 def _at_paper_size(layout: str, recipe: Recipe) -> Recipe:

@@ -343,6 +343,11 @@ def test_a_reader_that_has_enough(place: Path) -> None:
     ("options", "sentence"),
     [
         ("mvtec root --json --markdown", "--json and --markdown both say what to print; leave one out."),
+        ("btad root --rotate-crop", "--rotate-crop is for the mvtec layout, not btad; leave it out."),
+        (
+            "mvtec root --rotate-crop --size 128",
+            "--rotate-crop makes pictures of 224x224; leave out --size, --resize and --crop.",
+        ),
     ],
 )
 def test_options_of_an_evaluation_that_do_not_go_together(options: str, sentence: str, place: Path) -> None:

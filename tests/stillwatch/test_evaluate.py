@@ -125,6 +125,28 @@ def test_the_paper_resizes_to_256_and_keeps_the_224_in_the_middle(tmp_path: Path
     assert found["pooled"]["frames"] == 4
 
 
+def test_rotated_and_cropped_pictures_depend_on_the_seed_alone(tmp_path: Path) -> None:
+    source = np.random.RandomState(0)
+    tiles = [source.randint(0, 255, (96, 96, 3)).astype(np.uint8) for _ in range(20)]
+    mask = np.zeros((96, 96), np.uint8)
+    mask[30:60, 40:70] = 255
+    dented = [np.where(mask[..., None] > 0, 255, tile).astype(np.uint8) for tile in tiles[18:]]
+    write_pictures(tmp_path / "set" / "nut" / "train" / "good", tiles[:16])
+    write_pictures(tmp_path / "set" / "nut" / "test" / "good", tiles[16:18])
+    write_pictures(tmp_path / "set" / "nut" / "test" / "dent", dented)
+    truth = tmp_path / "set" / "nut" / "ground_truth" / "dent"
+    write_pictures(truth, [mask, mask])
+    for name in ("001", "002"):
+        (truth / f"{name}.png").rename(truth / f"{name}_mask.png")
+    small = ("--weights", "random", "--preset", "paper", "--taps", "layer1", "--dims", "6", "--rotate-crop")
+    first, again, other = (
+        run("evaluate", "mvtec", "set", *small, "--seed", seed, "--json", cwd=tmp_path) for seed in ("0", "0", "1")
+    )
+    assert (first.code, first.err) == (0, "")
+    assert first == again != other
+    assert set(json.loads(first.out)["scenes"]["nut"]) == FIGURES_OF_IMAGES
+
+
 def test_ctrl_c_before_a_scene_is_finished_leaves_nothing(ucsd: Path, tmp_path: Path) -> None:
     code, shown = on_terminal_until(
         r"UCSDped3: fitting", "evaluate", "ucsd", ucsd, "--size", "240", "-o", "a/results", cwd=tmp_path
