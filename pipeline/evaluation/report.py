@@ -1,7 +1,7 @@
 """Figures of an evaluation, and how they are shown: as plain text, as Markdown, as JSON.
 
 All figures but `frames` are 0 to 1. Tables have a column for each figure that some row has; rows lacking it
-have `-`.
+have `-`. Published figures come last, in columns like `paper pixel_auroc`, and below the table it says what they are.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from statistics import fmean
 
 from pipeline.evaluation.layouts import SceneKind
 from pipeline.evaluation.metrics import FrameFigures, PixelFigures
+from pipeline.evaluation.published import Published
 
 __all__ = ["Metrics", "Results", "as_json", "as_markdown", "as_text"]
 
@@ -67,6 +68,7 @@ class Results:
     Attributes:
         scenes: figures of each scene, by its name.
         pooled: figures of all scenes counted together, with scores divided by each model's threshold.
+        published: what belongs beside them.
     """
 
     layout: str
@@ -74,6 +76,7 @@ class Results:
     backbone: str
     scenes: Mapping[str, Metrics]
     pooled: Metrics
+    published: Sequence[Published] = ()
 
     @property
     def mean(self) -> Metrics:
@@ -82,8 +85,8 @@ class Results:
 
 
 def as_json(results: Results) -> str:
-    """An object with layout, method, backbone, scenes, mean, pooled; figures that are absent are left out."""
-    document = {
+    """An object with layout, method, backbone, scenes, mean, pooled, published; what is absent is left out."""
+    document: dict[str, object] = {
         "layout": results.layout,
         "method": results.method,
         "backbone": results.backbone,
@@ -91,6 +94,10 @@ def as_json(results: Results) -> str:
         "mean": results.mean.present(),
         "pooled": results.pooled.present(),
     }
+    if results.published:
+        document["published"] = {
+            item.label: {"source": item.source, "scenes": item.scenes, "mean": item.mean} for item in results.published
+        }
     return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
 
 
@@ -99,30 +106,46 @@ def as_text(results: Results) -> str:
     rows = _table(results)
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
-    return "\n".join([_heading(results), "", *lines])
+    return "\n".join([_heading(results), "", *lines, *_sources(results)])
 
 
 def as_markdown(results: Results) -> str:
     """The same heading and table in Markdown."""
     header, *rows = [[cell.replace("|", "\\|") for cell in row] for row in _table(results)]
     rule = ["---", *["---:"] * (len(header) - 1)]
-    return "\n".join([_heading(results), "", *(f"| {' | '.join(row)} |" for row in [header, rule, *rows])])
+    lines = [f"| {' | '.join(row)} |" for row in [header, rule, *rows]]
+    return "\n".join([_heading(results), "", *lines, *_sources(results)])
 
 
 def _heading(results: Results) -> str:
     return f"layout {results.layout}, method {results.method}, backbone {results.backbone}"
 
 
+def _sources(results: Results) -> list[str]:
+    """Lines below a table that say what its published figures are, each after an empty one: Markdown joins others."""
+    return [line for item in results.published for line in ("", f"{item.label}: {item.source}")]
+
+
 def _table(results: Results) -> list[list[str]]:
     """Rows of cells, the first row with the names of the columns."""
-    # Pairs, since a scene may be called `mean` too.
-    rows = [*results.scenes.items(), ("mean", results.mean), ("pooled", results.pooled)]
-    figures = [(label, metrics.present()) for label, metrics in rows]
+    # Lists, since a scene may be called `mean` too.
+    names = [*results.scenes, "mean", "pooled"]
+    rows = [metrics.present() for metrics in (*results.scenes.values(), results.mean, results.pooled)]
+    for item in results.published:
+        beside = [*(item.scenes.get(name, {}) for name in results.scenes), item.mean]
+        for row, figures in zip(rows, beside, strict=False):  # nobody published what is pooled as ours is
+            row |= {f"{item.label} {name}": figure for name, figure in figures.items()}
     if len(results.scenes) == 1:
-        del figures[1:]
-    names = [field.name for field in fields(Metrics) if any(field.name in row for _, row in figures)]
-    cells = [[label, *(_cell(row.get(name)) for name in names)] for label, row in figures]
-    return [["scene", *names], *cells]
+        del names[1:], rows[1:]
+    columns = [column for column in _columns(results) if any(column in row for row in rows)]
+    cells = [[name, *(_cell(row.get(column)) for column in columns)] for name, row in zip(names, rows, strict=True)]
+    return [["scene", *columns], *cells]
+
+
+def _columns(results: Results) -> list[str]:
+    """All columns there can be, in their order."""
+    ours = [field.name for field in fields(Metrics)]
+    return [*ours, *(f"{item.label} {name}" for item in results.published for name in ours)]
 
 
 def _cell(figure: float | None) -> str:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pipeline.errors import ModelError
 from pipeline.evaluation.layouts import LAYOUTS, LabelledFootage, Scene
 from pipeline.evaluation.metrics import FrameMetrics, PixelMetrics
+from pipeline.evaluation.published import published_for
 from pipeline.evaluation.report import Metrics, Results
 from pipeline.evaluation.rotation import ROTATED_SIZE, rotated_and_cropped
 from pipeline.fit import FitOptions, fit_footage
@@ -102,7 +103,8 @@ def evaluate(
         pooled.merge(counters)
     kind = scenes[0].kind
     together = Metrics.of(kind, pooled.frames.result(), pooled.pixels.result())
-    return Results(layout, method, options.settings.backbone, figures, together)
+    published = published_for(layout, options.settings, rotate_crop=rotate_crop, scenes=figures)
+    return Results(layout, method, options.settings.backbone, figures, together, published)
 
 
 def _prepared(scene: Scene, rotate_crop: bool, seed: int, told: Told) -> AbstractContextManager[Scene]:

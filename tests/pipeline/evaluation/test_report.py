@@ -7,6 +7,7 @@ import json
 import pytest
 
 from pipeline.evaluation.metrics import FrameFigures, PixelFigures
+from pipeline.evaluation.published import Published
 from pipeline.evaluation.report import Metrics, Results, as_json, as_markdown, as_text
 
 GATE = Metrics.of("video", FrameFigures(1200, 0.91249, 0.8), PixelFigures(0.9375, 0.41, 0.75))
@@ -15,6 +16,10 @@ POOLED = Metrics.of("video", FrameFigures(1280, 0.7, 0.65), PixelFigures(0.9375,
 TWO = Results("folder", "padim", "efficientnet_lite0", {"gate": GATE, "dock|2": DOCK}, POOLED)
 PICTURES = Metrics.of("images", FrameFigures(481, 0.925, 0.91), PixelFigures(None, None, None))
 ONE = Results("mvtec", "padim", "resnet18", {"tiles": PICTURES}, PICTURES)
+
+PAPER = Published("paper", "Defard et al., table III", {"screw": {"pixel_auroc": 0.974}}, {"pixel_auroc": 0.967})
+PEER = Published("peer", "its README", {"screw": {"image_auroc": 0.759, "pixel_auroc": 0.978}}, {})
+BESIDE = Results("mvtec", "padim", "resnet18", {"screw": GATE, "nut": GATE}, GATE, (PAPER, PEER))
 
 
 def test_mean_is_over_the_scenes_that_have_a_figure_and_frames_are_added_up() -> None:
@@ -96,3 +101,43 @@ def test_markdown_is_the_same_table_with_bars_in_names_escaped() -> None:
         "| mean | 1280 | 0.706 | 0.700 | 0.938 | 0.750 | 0.410 |",
         "| pooled | 1280 | 0.700 | 0.650 | 0.938 | 0.750 | 0.410 |",
     ]
+
+
+def test_published_figures_are_columns_of_their_own_and_it_says_what_they_are() -> None:
+    assert as_text(BESIDE).splitlines()[2:] == [
+        "scene   frames  frame_auroc  frame_f1  pixel_auroc  aupro_30  pixel_f1  paper pixel_auroc  peer image_auroc  "
+        "peer pixel_auroc",
+        "screw     1200        0.912     0.800        0.938     0.750     0.410              0.974             0.759  "
+        "           0.978",
+        "nut       1200        0.912     0.800        0.938     0.750     0.410                  -                 -  "
+        "               -",
+        "mean      2400        0.912     0.800        0.938     0.750     0.410              0.967                 -  "
+        "               -",
+        "pooled    1200        0.912     0.800        0.938     0.750     0.410                  -                 -  "
+        "               -",
+        "",
+        "paper: Defard et al., table III",
+        "",
+        "peer: its README",
+    ]
+    table = as_markdown(BESIDE).splitlines()
+    assert table[2].endswith("| pixel_f1 | paper pixel_auroc | peer image_auroc | peer pixel_auroc |")
+    assert table[4].endswith("| 0.410 | 0.974 | 0.759 | 0.978 |")
+    assert table[-4:] == ["", "paper: Defard et al., table III", "", "peer: its README"]
+
+
+def test_json_keeps_published_figures_apart_from_ours() -> None:
+    found = json.loads(as_json(BESIDE))
+    assert found["published"] == {
+        "paper": {
+            "source": "Defard et al., table III",
+            "scenes": {"screw": {"pixel_auroc": 0.974}},
+            "mean": {"pixel_auroc": 0.967},
+        },
+        "peer": {
+            "source": "its README",
+            "scenes": {"screw": {"image_auroc": 0.759, "pixel_auroc": 0.978}},
+            "mean": {},
+        },
+    }
+    assert found["mean"] == GATE.present() | {"frames": 2400}
