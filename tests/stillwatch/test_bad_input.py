@@ -359,7 +359,7 @@ def test_options_of_an_evaluation_that_do_not_go_together(options: str, sentence
     [
         ("ucsd", "Train or Test"),
         ("stc", "training or testing"),
-        ("avenue", "training_videos or testing_videos"),
+        ("avenue", "training_videos"),
         ("mvtec", "train or test"),
         ("btad", "train or test"),
     ],

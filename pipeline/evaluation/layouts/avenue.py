@@ -32,7 +32,8 @@ def read_avenue(root: Path) -> list[Scene]:
     Raises:
         ConfigError: a part is missing, or a recording to score has no masks.
     """
-    data = data_root(root, ("training_videos", "testing_videos"))
+    # The ground truth comes with a folder testing_videos of its own, so that one alone is no sign.
+    data = data_root(root, ("training_videos",))
     training, testing = (required(data / part, ARRANGEMENT) for part in ("training_videos", "testing_videos"))
     inner = data / GROUND_TRUTH
     truth = inner if inner.is_dir() else required(root / GROUND_TRUTH, ARRANGEMENT)

@@ -28,7 +28,10 @@ def avenue(tree: Tree, videos: str = VIDEOS) -> Path:
         abnormal = np.zeros(SIZE, np.uint8)
         abnormal[1, 2] = number  # any value but 0
         tree.matlab(f"{TRUTH}/{number}_label.mat", volLabel=[np.zeros(SIZE, np.uint8), abnormal])
+    # What else the two archives hold.
     tree.matlab(f"{videos}/training_vol/vol01.mat", vol=[])
+    tree.text("ground_truth_demo/testing_videos/1.avi", "")
+    tree.text(f"{TRUTH}/Readme.txt", "")
     return tree.root
 
 
@@ -74,12 +77,11 @@ def test_masks_may_lie_beside_the_recordings_or_above_them(tree: Tree) -> None:
     assert len(scene.tests) == 10
 
 
-@pytest.mark.parametrize("part", ["training_videos", "testing_videos", TRUTH])
+@pytest.mark.parametrize("part", [f"{VIDEOS}/testing_videos", TRUTH])
 def test_a_missing_part_is_named(tree: Tree, part: str) -> None:
     root = avenue(tree)
-    path = root / part if part == TRUTH else root / VIDEOS / part
-    path.rename(root / "elsewhere")
-    assert message(root) == f"{path}: is missing; {ARRANGEMENT}."
+    (root / part).rename(root / "elsewhere")
+    assert message(root) == f"{root / part}: is missing; {ARRANGEMENT}."
 
 
 def test_a_part_without_recordings_is_named(tree: Tree) -> None:
@@ -107,6 +109,5 @@ def test_a_recording_that_is_not_named_by_a_number_is_refused(tree: Tree) -> Non
 def test_a_root_that_holds_nothing_of_the_kind_is_refused(tree: Tree) -> None:
     tree.folder("holiday")
     assert message(tree.root) == (
-        f"{tree.root}: neither it nor a folder in it has training_videos or testing_videos; "
-        "give the folder of the data set."
+        f"{tree.root}: neither it nor a folder in it has training_videos; give the folder of the data set."
     )
