@@ -147,6 +147,25 @@ def test_rotated_and_cropped_pictures_depend_on_the_seed_alone(tmp_path: Path) -
     assert set(json.loads(first.out)["scenes"]["nut"]) == FIGURES_OF_IMAGES
 
 
+def commands_of_the_guide() -> list[str]:
+    """Every `stillwatch evaluate` of the page on the paper's tables."""
+    page = Path(__file__).parents[2] / "docs" / "guide" / "paper-tables.md"
+    lines = (line.strip().replace("$layer", "layer2") for line in page.read_text("utf-8").splitlines())
+    return [line for line in lines if line.startswith("stillwatch evaluate ")]
+
+
+@pytest.mark.parametrize("command", commands_of_the_guide())
+def test_the_guide_s_commands_lack_nothing_but_the_data(command: str, tmp_path: Path) -> None:
+    _, _, layout, root, *options = command.split()
+    done = run("evaluate", layout, root, *options, cwd=tmp_path)
+    lacking = (
+        "VisA_20220922/split_csv: is missing; the visa layout has split_csv/1cls.csv beside the objects' folders."
+        if layout == "visa"
+        else f"{root}: cannot be listed, no such file or directory; give the folder of a data set."
+    )
+    assert done == Result(2, "", f"Error: {lacking}\n")
+
+
 def test_ctrl_c_before_a_scene_is_finished_leaves_nothing(ucsd: Path, tmp_path: Path) -> None:
     code, shown = on_terminal_until(
         r"UCSDped3: fitting", "evaluate", "ucsd", ucsd, "--size", "240", "-o", "a/results", cwd=tmp_path
