@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from pipeline.evaluation.layouts import LAYOUTS
 from pipeline.types import Image
+from stillwatch.commands.evaluate import LAYOUTS as OFFERED
 from tests.stillwatch.conftest import SIZE, SMALL, THING, scene, write_clip
 from tests.stillwatch.running import Result, files_up_to, on_terminal_until, run
 
@@ -145,6 +147,11 @@ def test_rotated_and_cropped_pictures_depend_on_the_seed_alone(tmp_path: Path) -
     assert (first.code, first.err) == (0, "")
     assert first == again != other
     assert set(json.loads(first.out)["scenes"]["nut"]) == FIGURES_OF_IMAGES
+
+
+def test_the_command_offers_every_layout_in_the_order_of_its_help(tmp_path: Path) -> None:
+    listed = run("evaluate", "--help", cwd=tmp_path).out.partition("ROOT is arranged:\n")[2].partition("\n\n")[0]
+    assert tuple(line.split()[0] for line in listed.splitlines()) == OFFERED == tuple(LAYOUTS)
 
 
 def commands_of_the_guide() -> list[str]:

@@ -28,6 +28,9 @@ def test_tables_name_layouts_and_figures_of_ours() -> None:
         assert table.layout in LAYOUTS
         assert {*table.mean, *table.scenes} <= names
         assert all(0.5 < figure <= 1 for figure in table.mean.values())
+    # Else one would hide the other.
+    runs = {(t.label, t.layout, t.backbone, t.dims, t.layers, t.rotate_crop) for t in TABLES}
+    assert len(runs) == len(TABLES)
 
 
 def test_means_are_those_of_the_categories() -> None:
