@@ -1,22 +1,36 @@
-"""Values that cross rooms: the geometry of pictures, frames.
+"""Values that cross rooms: the geometry of pictures, frames, coarse maps, events.
 
 Sizes are (H, W); points are (x, y) in pixels, x to the right and y down, counted from the centre of the
-top-left pixel; times are seconds from the first frame of the recording.
+top-left pixel; boxes are (x, y, w, h) in whole pixels of the source; times are seconds from the first frame of the
+recording; scores are in units of the threshold: 1 is the threshold.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
 
-__all__ = ["Frame", "Geometry", "Image", "Size", "model_size"]
+__all__ = [
+    "Box",
+    "CoarseMap",
+    "EndReason",
+    "Event",
+    "EventKind",
+    "Frame",
+    "Geometry",
+    "Image",
+    "Size",
+    "model_size",
+]
 
 Size = tuple[int, int]
+Box = tuple[int, int, int, int]
 Image = NDArray[np.uint8]
 
 # Every backbone reaches stride 16, so both sides are whole numbers of its coarsest cells.
@@ -103,3 +117,81 @@ class Frame:
     pixels: Image
     source_size: Size
     display: Image | None = None
+
+
+# 28 steps to each doubling, nine doublings from 1/8 to 64: 253 levels, 2.5 % apart, and 1 lies on one of them.
+STEPS_A_DOUBLING, LEAST, DOUBLINGS = 28, 1 / 8, 9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CoarseMap:
+    """An anomaly map as it travels: the maximum of each cell of a small grid, on a fixed logarithmic scale.
+
+    Level n stands for scores up to 2^(n / 28) / 8, above those of level n − 1; 0 for all up to 1/8, 252 for all
+    above. So a level above `CoarseMap.level(1)` is a score above 1, exactly.
+
+    Attributes:
+        levels: (h, w) uint8, 0 to 252; it covers the whole model picture.
+    """
+
+    levels: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, scores: NDArray[np.float32]) -> CoarseMap:
+        """Coarse map of (h, w) scores, not negative."""
+        doublings = np.log2(np.maximum(scores, np.float32(LEAST)) / np.float32(LEAST))
+        # A score of exactly 1 has rounding of its own: half a millionth of a step keeps it at its level.
+        levels = np.ceil(doublings * STEPS_A_DOUBLING - 1e-4)
+        return cls(np.clip(levels, 0, STEPS_A_DOUBLING * DOUBLINGS).astype(np.uint8))
+
+    def scores(self) -> NDArray[np.float32]:
+        """(h, w) the highest score that each level stands for; 0 for level 0."""
+        return _SCORES[self.levels]
+
+    @staticmethod
+    def level(score: float) -> int:
+        """The highest level whose scores are all up to `score`, which is at least 1/8."""
+        return min(int(math.log2(score / LEAST) * STEPS_A_DOUBLING + 1e-4), STEPS_A_DOUBLING * DOUBLINGS)
+
+
+_SCORES = np.where(np.arange(256) > 0, np.exp2(np.arange(256) / STEPS_A_DOUBLING) * LEAST, 0).astype(np.float32)
+
+
+class EventKind(StrEnum):
+    """What kind of thing happened."""
+
+    ANOMALY = "anomaly"  # something in a part of the picture
+    VIEW = "view"  # most of the picture changed: the light, the camera's place, a cover
+
+
+class EndReason(StrEnum):
+    """Why an event ended."""
+
+    GONE = "gone"  # its region fell back to normal
+    LONG = "long"  # it lasted longer than an event may; its region is muted until it is normal
+    VIEW = "view"  # the whole view changed while it lasted
+    FOOTAGE = "footage"  # the recording or the connection ended
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Begin, peak and end of one anomaly.
+
+    Attributes:
+        id: CAMERA-EPOCH-INDEX of the frame it began with; the same frames give the same id again.
+        camera: name of the camera.
+        begin_s, peak_s, end_s: the first frame above 1, the frame of the highest score, the last frame of it so far.
+        score: the highest score in its region.
+        box: around its region at the peak.
+        reason: why it ended; None while it lasts.
+    """
+
+    id: str
+    camera: str
+    kind: EventKind
+    begin_s: float
+    peak_s: float
+    end_s: float
+    score: float
+    box: Box
+    reason: EndReason | None = None

@@ -1,4 +1,4 @@
-"""The geometry of pictures: sizes of models, and points that find their way back."""
+"""The geometry of pictures: sizes of models, and points that find their way back; coarse maps."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.types import Geometry, Size, model_size
+from pipeline.types import CoarseMap, Geometry, Size, model_size
 
 SIDES = st.integers(16, 4096)
 
@@ -124,3 +126,28 @@ def test_sides_that_are_no_whole_cells_are_refused(resize: Size, crop: int | Non
     assert str(caught.value) == (
         f"model pictures of {shown} have a side that is not a multiple of 16; choose sides that are."
     )
+
+
+@given(arrays(np.float32, (3, 4), elements=st.floats(0, 100, width=32)))
+def test_a_coarse_map_rounds_up_by_at_most_a_step_within_its_range(scores: NDArray[np.float32]) -> None:
+    shown = CoarseMap.of(scores).scores()
+    inside = (scores > 1 / 8) & (scores <= 64)
+    assert np.all(shown[inside] >= scores[inside] * (1 - 1e-5))
+    assert np.all(shown[inside] <= scores[inside] * 2 ** (1 / 28) * (1 + 1e-5))
+    assert np.all(shown[scores <= 1 / 8] == 0)
+    assert np.all(shown[scores > 64] == 64)
+
+
+@pytest.mark.parametrize("threshold", [0.25, 0.8, 1.0, 3.0])
+@given(st.floats(0.126, 60))
+def test_a_level_tells_what_is_above_a_threshold(threshold: float, score: float) -> None:
+    level = int(CoarseMap.of(np.array([[score]], np.float32)).levels[0, 0])
+    if score > threshold * 1.0251:
+        assert level > CoarseMap.level(threshold)
+    if score <= threshold * (1 - 1e-6) / 1.0251:
+        assert level <= CoarseMap.level(threshold)
+
+
+def test_one_is_on_a_level() -> None:
+    levels = CoarseMap.of(np.array([[0.999999, 1.0, 1.00002]], np.float32)).levels
+    assert (levels > CoarseMap.level(1)).tolist() == [[False, False, True]]
