@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.report.page import SCRIPTS
+
 ROOT = Path(__file__).parent.parent
 DEADLINE_S = 60
 
@@ -64,7 +66,10 @@ def test_the_wheel_holds_the_three_packages_and_the_licence_and_nothing_else(whe
         names = [Path(name) for name in archive.namelist()]
     tops = {name.parts[0] for name in names}
     assert tops == {"stillwatch", "workers", "pipeline", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info"}
-    assert {name.suffix for name in names if not name.parts[0].endswith(".dist-info")} == {".py"}
+    ours = [name for name in names if not name.parts[0].endswith(".dist-info")]
+    page = {name for name in ours if name.suffix != ".py"}
+    assert {name.parent for name in page} == {Path("pipeline/report")}
+    assert {name.name for name in page} == {"page.html", "style.css", *SCRIPTS}
     assert any(name.parts[-2:] == ("licenses", "LICENSE") for name in names)
 
 
