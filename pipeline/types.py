@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ from numpy.typing import NDArray
 from pipeline.errors import ConfigError
 
 __all__ = [
+    "CELL_PX",
+    "STEPS_A_DOUBLING",
     "Box",
     "CoarseMap",
     "EndReason",
@@ -26,6 +29,7 @@ __all__ = [
     "Geometry",
     "Image",
     "Size",
+    "Spot",
     "model_size",
 ]
 
@@ -99,6 +103,16 @@ class Geometry:
         across, down = (x + left + 0.5) * source[1] / width - 0.5, (y + top + 0.5) * source[0] / height - 0.5
         return min(max(0.0, across), source[1] - 1.0), min(max(0.0, down), source[0] - 1.0)
 
+    def box_to_source(self, cells: Box, grid: Size, source: Size) -> Box:
+        """Box around cells, (x, y, w, h) on a grid of (h, w) that covers the model picture, in a picture of (H, W)."""
+        x, y, width, height = cells
+        left, top = self.to_source((x * self.size[1] / grid[1] - 0.5, y * self.size[0] / grid[0] - 0.5), source)
+        right, bottom = self.to_source(
+            ((x + width) * self.size[1] / grid[1] - 0.5, (y + height) * self.size[0] / grid[0] - 0.5), source
+        )
+        column, row = math.floor(left + 0.5), math.floor(top + 0.5)
+        return column, row, max(1, math.ceil(right + 0.5) - column), max(1, math.ceil(bottom + 0.5) - row)
+
 
 @dataclass(frozen=True, slots=True)
 class Frame:
@@ -119,8 +133,10 @@ class Frame:
     display: Image | None = None
 
 
+# Side of a cell of a coarse map, in pixels of the model picture: both of its sides are whole numbers of them.
+CELL_PX = 8
 # 28 steps to each doubling, nine doublings from 1/8 to 64: 253 levels, 2.5 % apart, and 1 lies on one of them.
-STEPS_A_DOUBLING, LEAST, DOUBLINGS = 28, 1 / 8, 9
+STEPS_A_DOUBLING, LEAST, HIGHEST = 28, 1 / 8, 9 * 28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -128,33 +144,37 @@ class CoarseMap:
     """An anomaly map as it travels: the maximum of each cell of a small grid, on a fixed logarithmic scale.
 
     Level n stands for scores up to 2^(n / 28) / 8, above those of level n − 1; 0 for all up to 1/8, 252 for all
-    above. So a level above `CoarseMap.level(1)` is a score above 1, exactly.
+    above. So a level above `CoarseMap.level(1)` is a score above 1, exactly. `MASKED` marks cells without a score.
 
     Attributes:
-        levels: (h, w) uint8, 0 to 252; it covers the whole model picture.
+        levels: (h, w) uint8, 0 to 252 or 255, a cell for each 8×8 pixels of the model picture.
     """
 
     levels: NDArray[np.uint8]
 
+    MASKED: ClassVar[int] = 255
+
     @classmethod
-    def of(cls, scores: NDArray[np.float32]) -> CoarseMap:
-        """Coarse map of (h, w) scores, not negative."""
+    def of(cls, scores: NDArray[np.float32], masked: NDArray[np.bool_] | None = None) -> CoarseMap:
+        """Coarse map of (h, w) scores, not negative; `masked` is true in cells that are ignored."""
         doublings = np.log2(np.maximum(scores, np.float32(LEAST)) / np.float32(LEAST))
         # A score of exactly 1 has rounding of its own: half a millionth of a step keeps it at its level.
         levels = np.ceil(doublings * STEPS_A_DOUBLING - 1e-4)
-        return cls(np.clip(levels, 0, STEPS_A_DOUBLING * DOUBLINGS).astype(np.uint8))
+        levels = np.clip(levels, 0, HIGHEST).astype(np.uint8)
+        return cls(levels if masked is None else np.where(masked, np.uint8(cls.MASKED), levels))
 
     def scores(self) -> NDArray[np.float32]:
-        """(h, w) the highest score that each level stands for; 0 for level 0."""
+        """(h, w) the highest score that each level stands for; 0 for level 0 and where a mask lies."""
         return _SCORES[self.levels]
 
     @staticmethod
     def level(score: float) -> int:
         """The highest level whose scores are all up to `score`, which is at least 1/8."""
-        return min(int(math.log2(score / LEAST) * STEPS_A_DOUBLING + 1e-4), STEPS_A_DOUBLING * DOUBLINGS)
+        return min(int(math.log2(score / LEAST) * STEPS_A_DOUBLING + 1e-4), HIGHEST)
 
 
-_SCORES = np.where(np.arange(256) > 0, np.exp2(np.arange(256) / STEPS_A_DOUBLING) * LEAST, 0).astype(np.float32)
+_SCORES = (np.exp2(np.arange(256) / STEPS_A_DOUBLING) * LEAST).astype(np.float32)
+_SCORES[[0, CoarseMap.MASKED]] = 0
 
 
 class EventKind(StrEnum):
@@ -171,6 +191,20 @@ class EndReason(StrEnum):
     LONG = "long"  # it lasted longer than an event may; its region is muted until it is normal
     VIEW = "view"  # the whole view changed while it lasted
     FOOTAGE = "footage"  # the recording or the connection ended
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """Where one frame shows something that is followed.
+
+    Attributes:
+        score: the highest in it.
+        opened: whether it is an event by now, and not a candidate.
+    """
+
+    box: Box
+    score: float
+    opened: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Scores to events. Nothing yet: the room is named so that the import rule holds from its first line on."""
+"""Scores to events: what a frame shows above the threshold, where, for how long, and what is one thing."""

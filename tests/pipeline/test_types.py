@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
@@ -11,9 +13,11 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.types import CoarseMap, Geometry, Size, model_size
+from pipeline.types import CELL_PX, CoarseMap, Geometry, Size, model_size
 
 SIDES = st.integers(16, 4096)
+# What is computed in floating point may tip over the edge of a pixel.
+ROUNDING = Fraction(1, 10**6)
 
 
 @given(SIDES, SIDES, st.integers(16, 1024))
@@ -69,6 +73,60 @@ def test_every_pixel_of_the_model_lies_within_the_source(geometry: Geometry, hei
         x, y = geometry.to_source(point, (height, width))
         assert 0 <= x <= width - 1
         assert 0 <= y <= height - 1
+
+
+@given(geometries(), SIDES, SIDES, st.data())
+def test_a_box_holds_all_of_its_cells_and_ends_within_a_pixel_of_them(
+    geometry: Geometry, height: int, width: int, data: st.DataObject
+) -> None:
+    (rows, columns), (left, top) = geometry.size, geometry.offset
+    grid = (rows // CELL_PX, columns // CELL_PX)
+    column, row = data.draw(st.integers(0, grid[1] - 1)), data.draw(st.integers(0, grid[0] - 1))
+    wide, high = data.draw(st.integers(1, grid[1] - column)), data.draw(st.integers(1, grid[0] - row))
+    x, y, w, h = geometry.box_to_source((column, row, wide, high), grid, (height, width))
+    # Edges, not centres, of pixels: a picture reaches from 0 to its side.
+    for begin, size, cell, cells, cut, whole, side in (
+        (x, w, column, wide, left, geometry.resize[1], width),
+        (y, h, row, high, top, geometry.resize[0], height),
+    ):
+        near, far = (Fraction(side * (CELL_PX * edge + cut), whole) for edge in (cell, cell + cells))
+        assert 0 <= begin < begin + size <= side
+        assert near - 1 - ROUNDING <= begin <= near + ROUNDING
+        assert far - ROUNDING <= begin + size <= far + 1 + ROUNDING
+
+
+@given(geometries(), SIDES, SIDES)
+def test_a_box_around_all_cells_is_the_part_that_a_crop_leaves(geometry: Geometry, height: int, width: int) -> None:
+    grid = (geometry.size[0] // CELL_PX, geometry.size[1] // CELL_PX)
+    box = geometry.box_to_source((0, 0, grid[1], grid[0]), grid, (height, width))
+    if geometry.crop is None:
+        assert box == (0, 0, width, height)
+    else:
+        shares = (box[2] / width * geometry.resize[1], box[3] / height * geometry.resize[0])
+        assert min(shares) >= geometry.crop * (1 - 1e-9)
+
+
+@given(geometries(), SIDES, SIDES, st.data())
+def test_a_box_holds_the_source_point_of_every_pixel_in_its_cells(
+    geometry: Geometry, height: int, width: int, data: st.DataObject
+) -> None:
+    grid = (geometry.size[0] // CELL_PX, geometry.size[1] // CELL_PX)
+    column, row = data.draw(st.integers(0, grid[1] - 1)), data.draw(st.integers(0, grid[0] - 1))
+    x, y, w, h = geometry.box_to_source((column, row, 1, 1), grid, (height, width))
+    for down, across in np.ndindex(2, 2):
+        pixel = (column * CELL_PX + 7 * across, row * CELL_PX + 7 * down)
+        at_x, at_y = geometry.to_source(pixel, (height, width))
+        assert x - 0.5 - 1e-6 <= at_x <= x + w - 0.5 + 1e-6
+        assert y - 0.5 - 1e-6 <= at_y <= y + h - 0.5 + 1e-6
+
+
+def test_boxes_are_in_pixels_of_the_source() -> None:
+    # Three times as large, 48 × 72 cut from 60 × 80: 6 pixels above, 4 to the left.
+    whole, cut = Geometry((48, 64)), Geometry((60, 80), 48)
+    assert whole.box_to_source((1, 2, 3, 1), (6, 8), (144, 192)) == (24, 48, 72, 24)
+    assert cut.box_to_source((1, 2, 3, 1), (6, 6), (180, 240)) == (72, 66, 72, 24)
+    assert whole.box_to_source((0, 0, 1, 1), (6, 8), (10, 10)) == (0, 0, 2, 2)  # 1.25 by 1.67 pixels
+    assert whole.box_to_source((7, 5, 1, 1), (6, 8), (4, 4)) == (3, 3, 1, 1)
 
 
 @given(geometries())
@@ -151,3 +209,26 @@ def test_a_level_tells_what_is_above_a_threshold(threshold: float, score: float)
 def test_one_is_on_a_level() -> None:
     levels = CoarseMap.of(np.array([[0.999999, 1.0, 1.00002]], np.float32)).levels
     assert (levels > CoarseMap.level(1)).tolist() == [[False, False, True]]
+
+
+@given(
+    arrays(np.float32, (3, 4), elements=st.floats(0, 100, width=32)),
+    arrays(np.bool_, (3, 4)),
+)
+def test_masked_cells_have_no_level_and_no_score_and_others_are_as_without_a_mask(
+    scores: NDArray[np.float32], masked: NDArray[np.bool_]
+) -> None:
+    plain, coarse = CoarseMap.of(scores), CoarseMap.of(scores, masked)
+    assert coarse.levels.dtype == np.uint8
+    assert (coarse.levels == CoarseMap.MASKED).tolist() == masked.tolist()
+    assert coarse.levels[~masked].tolist() == plain.levels[~masked].tolist()
+    assert not coarse.scores()[masked].any()
+    assert coarse.scores()[~masked].tolist() == plain.scores()[~masked].tolist()
+    assert plain.levels.max() <= 252
+
+
+def test_the_mark_of_a_mask_is_no_level_that_a_score_can_have() -> None:
+    highest = CoarseMap.of(np.array([[1e30, 64.0, 63.0]], np.float32)).levels
+    assert highest.tolist() == [[252, 252, 252]]
+    assert CoarseMap.MASKED == 255
+    assert CoarseMap.level(1e30) == 252

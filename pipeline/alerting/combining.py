@@ -1,0 +1,74 @@
+"""What a frame shows and what has stayed in one place, on one scale."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.lingering import Lingering
+from pipeline.types import STEPS_A_DOUBLING, CoarseMap
+
+__all__ = ["Combined", "Combiner"]
+
+MASKED = np.uint8(CoarseMap.MASKED)
+HIGHEST = 252
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Combined:
+    """A frame with what lingers in it.
+
+    Attributes:
+        score: the higher of the moment's score and the highest of what lingers.
+        levels: (h, w), the higher of both; 0 where a mask lies.
+        still: (h, w), what lingers alone.
+        counted: cells without a mask.
+    """
+
+    score: float
+    levels: NDArray[np.uint8]
+    still: NDArray[np.uint8]
+    counted: int
+
+    @property
+    def peak_cell(self) -> tuple[int, int]:
+        """(x, y) of the highest cell."""
+        row, column = divmod(int(self.levels.argmax()), self.levels.shape[1])
+        return column, row
+
+    def score_of(self, level: int) -> float:
+        """Score of a region with such a highest level: exact where that is the frame's own."""
+        top = int(self.levels.max())
+        return self.score if level == top else float(CoarseMap(np.array([[level]], np.uint8)).scores()[0, 0])
+
+
+class Combiner:
+    """Adds what lingers to the frames of one recording.
+
+    Args:
+        lingering: its threshold as a share of the threshold of a moment, 1 or less.
+        gap_s: longer gaps between frames begin anew.
+    """
+
+    def __init__(self, lingering: float, gap_s: float) -> None:
+        # On a logarithmic scale a division is a shift.
+        self._lift = max(0, round(math.log2(1 / lingering) * STEPS_A_DOUBLING))
+        self._lingering = Lingering(gap_s)
+
+    def add(self, time_s: float, score: float, coarse: CoarseMap) -> Combined:
+        """Combine the next frame."""
+        seen = coarse.levels != MASKED
+        moment = np.where(seen, coarse.levels, np.uint8(0))
+        least = self._lingering.add(time_s, moment) if self._lift else None
+        if least is None:
+            return Combined(score, moment, np.zeros_like(moment), int(seen.sum()))
+        lifted = np.minimum(least.astype(np.int16) + self._lift, HIGHEST).astype(np.uint8)
+        still = np.where(least > 0, lifted, np.uint8(0))
+        levels = np.maximum(moment, still)
+        # The coarse map rounds up: only a step that the moment does not reach is due to what lingers.
+        lifted_most = int(levels.max()) > int(moment.max())
+        highest = float(CoarseMap(levels).scores().max())
+        return Combined(max(score, highest) if lifted_most else score, levels, still, int(seen.sum()))

@@ -1,0 +1,105 @@
+"""Regions of a coarse map: cells that touch and are above a level; and groups of regions that are one thing.
+
+Masks are (h, w) bool over the cells; rectangles are (x, y, w, h) in whole cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.types import Box
+
+__all__ = ["Cells", "Group", "apart", "belong", "groups_above", "grown", "rectangle_of", "zone_of"]
+
+Cells = NDArray[np.bool_]
+
+# The head and the shoes of a person may be all that differs from the ground behind: what lies within half the size of
+# the larger of two regions belongs to it, and neighbours always do.
+SHARE_OF_SIZE = 0.5
+NEIGHBOURS = 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Group:
+    """Regions that are one thing.
+
+    Attributes:
+        cells: all of them.
+        parts: the rectangle of each region.
+        level: the highest level in it.
+    """
+
+    cells: Cells
+    parts: tuple[Box, ...]
+    level: int
+
+
+def groups_above(levels: NDArray[np.uint8], level: int) -> list[Group]:
+    """Groups of the regions of (h, w) levels that are above a level, the highest first."""
+    above = levels > level
+    if not above.any():
+        return []
+    # Cells touch along sides or at corners; label 0 is the ground.
+    count, labels, stats, _ = cv2.connectedComponentsWithStats(above.view(np.uint8), connectivity=8)
+    parts = [(int(x), int(y), int(width), int(height)) for x, y, width, height, _ in stats]
+    groups = []
+    for members in _joined(parts, range(1, count)):
+        cells = np.isin(labels, members)
+        groups.append(Group(cells, tuple(parts[member] for member in members), int(levels[cells].max())))
+    return sorted(groups, key=lambda group: -group.level)
+
+
+def zone_of(cells: Cells) -> Cells:
+    """Where everything is so near to cells that it belongs to them."""
+    x, y, width, height = rectangle_of(cells)
+    by = int(max(NEIGHBOURS, SHARE_OF_SIZE * max(width, height)))
+    zone = np.zeros_like(cells)
+    zone[max(0, y - by) : y + height + by, max(0, x - by) : x + width + by] = True
+    return zone
+
+
+def belong(one: Sequence[Box], other: Sequence[Box]) -> bool:
+    """Whether any rectangle of one thing is so near to one of another that they are the same."""
+    return any(_near(a, b) for a in one for b in other)
+
+
+def apart(one: Sequence[Box], other: Sequence[Box]) -> int:
+    """Cells between the nearest rectangles of two things; 0 where they touch."""
+    return min(_gap(a, b) for a in one for b in other)
+
+
+def grown(cells: Cells, by: int) -> Cells:
+    """Cells and those up to `by` cells away from them, diagonals included."""
+    kernel = np.ones((2 * by + 1, 2 * by + 1), np.uint8)
+    return np.asarray(cv2.dilate(cells.view(np.uint8), kernel) > 0)
+
+
+def rectangle_of(cells: Cells) -> Box:
+    """The smallest rectangle around cells, of which there is at least one."""
+    rows, columns = np.flatnonzero(cells.any(axis=1)), np.flatnonzero(cells.any(axis=0))
+    top, left = int(rows[0]), int(columns[0])
+    return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
+
+
+def _joined(parts: Sequence[Box], numbers: Sequence[int]) -> list[list[int]]:
+    """Numbers of parts, in groups: a part is in the group of every part that is near it."""
+    groups: list[list[int]] = []
+    for number in numbers:
+        near = [group for group in groups if any(_near(parts[number], parts[member]) for member in group)]
+        groups = [group for group in groups if group not in near]
+        groups.append([number, *(member for group in near for member in group)])
+    return groups
+
+
+def _near(one: Box, other: Box) -> bool:
+    return _gap(one, other) <= max(NEIGHBOURS, SHARE_OF_SIZE * max(*one[2:], *other[2:]))
+
+
+def _gap(one: Box, other: Box) -> int:
+    sides = (max(one[k], other[k]) - min(one[k] + one[k + 2], other[k] + other[k + 2]) for k in (0, 1))
+    return max(0, *sides)
