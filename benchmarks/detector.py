@@ -120,7 +120,7 @@ def _measure(footage: str, backbone: str, grid: int, engine_name: str, device: s
     fitter = Fitter(network, engine, settings, geometry, size, fps=5.0)
     begun = time.perf_counter()
     for number in range(FITTED):
-        fitter.add(frames[number % len(frames)])
+        fitter.add(frames[number % len(frames)], number / 5)
     model = fitter.finish(FITTED / 5)
     fit_s = time.perf_counter() - begun
     with tempfile.TemporaryDirectory() as folder:

@@ -57,8 +57,8 @@ def _fit(backbone: str, count: int) -> None:
     engine = build_engine(network, SIZE, choose_hardware(device="cpu"), Precision.FLOAT32)
     fitter = Fitter(network, engine, settings, Geometry(SIZE), SIZE, fps=5.0)
     random = np.random.RandomState(0)
-    for _ in range(count):
-        fitter.add(random.randint(0, 256, (*SIZE, 3)).astype(np.uint8))
+    for number in range(count):
+        fitter.add(random.randint(0, 256, (*SIZE, 3)).astype(np.uint8), number / 5)
     fitter.finish(count / 5)
     # Linux counts kilobytes, macOS bytes.
     unit = 1e6 if sys.platform == "darwin" else 1e3

@@ -31,8 +31,8 @@ def main() -> None:
     engine = build_engine(network, SIZE, choose_hardware("auto", "cpu", threads), Precision.FLOAT32)
     random = np.random.RandomState(0)
     fitter = Fitter(network, engine, settings, Geometry(SIZE), SIZE)
-    for _ in range(FITTED):
-        fitter.add(random.randint(0, 256, (*SIZE, 3)).astype(np.uint8))
+    for number in range(FITTED):
+        fitter.add(random.randint(0, 256, (*SIZE, 3)).astype(np.uint8), number)
     detector = Detector(fitter.finish(0.0), engine)
     frames = random.randint(0, 256, (count, *SIZE, 3)).astype(np.uint8)
     detector.score(frames[:8])

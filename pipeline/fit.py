@@ -10,8 +10,9 @@ from threading import Event
 from pipeline.errors import ConfigError, ModelError
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
-from pipeline.model.fitting import Fitter, check_memory
+from pipeline.model.fitting import Fitter
 from pipeline.model.masks import read_mask
+from pipeline.model.memory import check_memory
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.weights import Progress
@@ -44,6 +45,7 @@ class FitOptions:
         mask: file that says where scores are ignored.
         precision: what to compute in; None for float32.
         resumable: keep the moments, so that the fit can go on later or be merged.
+        false_alarms_per_day: false events a day that the threshold aims at.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -57,6 +59,7 @@ class FitOptions:
     mask: Path | None = None
     precision: Precision | None = None
     resumable: bool = False
+    false_alarms_per_day: float = 1.0
 
     def geometry(self, source: Size) -> Geometry:
         """Geometry for source pictures of (H, W)."""
@@ -133,6 +136,7 @@ def fit_footage(
         others=_others(network, engine, geometry, hardware) if try_precisions else (),
         fps=learner.fps,
         mask=mask,
+        a_day=options.false_alarms_per_day,
         resumed=resumed,
     )
     footage_s = learner.teach(fitter, expected)
@@ -257,7 +261,7 @@ class _Learner:
                 last_s = frame.time_s
                 taken += 1
                 self._check.add(frame)
-                fitter.add(frame.pixels)
+                fitter.add(frame.pixels, frame.time_s)
                 self._progress(fitter.frames - before, expected)
                 if self._stop.is_set():
                     break

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.model.detector import Detector
-from pipeline.types import Frame
+from pipeline.types import CoarseMap, Frame
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import Recording
 from pipeline.video.sampling import Sampling
 
-__all__ = ["ScoredFrame", "scored_frames"]
+__all__ = ["ScoredFrame", "batches", "scored_frames"]
 
 # Frames scored at a time: the distances read each triangle once for four of them.
 BATCH = 8
@@ -28,6 +28,7 @@ class ScoredFrame:
     Attributes:
         score: raw score divided by the threshold: above 1 is anomalous.
         peak: (x, y) of the anomaly map's maximum, in pixels of the source picture.
+        coarse: the anomaly map as alerting takes it.
         anomaly_map: (H, W) float32 at model size, in units of the threshold; None where it was not asked for.
     """
 
@@ -35,16 +36,17 @@ class ScoredFrame:
     score: float
     raw_score: float
     peak: tuple[float, float]
+    coarse: CoarseMap
     anomaly_map: NDArray[np.float32] | None
 
 
 def scored_frames(
-    recording: Recording, sampling: Sampling, detector: Detector, *, maps: bool
+    recording: Recording, sampling: Sampling, detector: Detector, *, maps: bool = False
 ) -> Generator[ScoredFrame, None, None]:
     """Frames of a recording with their scores; decoded in one thread, scored in another, given out in a third.
 
     Args:
-        maps: also give each frame's anomaly map.
+        maps: also give each frame's whole anomaly map.
     """
     decoded = prefetched(recording.frames(sampling))
     with closing(decoded), closing(prefetched(_scored(decoded, detector, maps=maps))) as scored:
@@ -52,19 +54,22 @@ def scored_frames(
 
 
 def _scored(frames: Iterator[Frame], detector: Detector, *, maps: bool) -> Iterator[ScoredFrame]:
-    for batch in _batches(frames):
+    for batch in batches(frames):
         scores = detector.score(np.stack([frame.pixels for frame in batch]))
         model = detector.model
         threshold = model.threshold.value
         anomaly_maps = (scores.maps / threshold).cpu().numpy() if maps else [None] * len(batch)
-        for frame, raw_score, peak, anomaly_map in zip(
-            batch, scores.raw_scores.tolist(), scores.peaks.tolist(), anomaly_maps, strict=True
-        ):
-            place = model.geometry.to_source((peak[0], peak[1]), frame.source_size)
-            yield ScoredFrame(frame, raw_score / threshold, raw_score, place, anomaly_map)
+        cells = scores.coarse() / np.float32(threshold)
+        for number, frame in enumerate(batch):
+            raw_score = float(scores.raw_scores[number])
+            x, y = scores.peaks[number].tolist()
+            place = model.geometry.to_source((x, y), frame.source_size)
+            coarse = CoarseMap.of(cells[number], model.masked_cells)
+            yield ScoredFrame(frame, raw_score / threshold, raw_score, place, coarse, anomaly_maps[number])
 
 
-def _batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+def batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:
+    """Frames in the numbers that are scored at a time."""
     batch: list[Frame] = []
     for frame in frames:
         batch.append(frame)

@@ -1,17 +1,19 @@
 """Learning a camera's normality: frames in, a model out, in one pass and in memory that does not grow.
 
+Every frame is also scored by a model that has not seen it, for the threshold. The first ones are held and
+cross-validated: a model of a few frames would say little about that of all. From then on each block of time is scored
+by the model of the blocks before it, and then learned.
 Frames are taken in parts that end where blocks end, so that any split of the footage gives the same blocks.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
-import psutil
 import torch
 from numpy.typing import NDArray
 
@@ -19,18 +21,25 @@ from pipeline.errors import ModelError
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.engine import Engine, Scorer
 from pipeline.model.gaussians import Gaussians, Moments
+from pipeline.model.held_out import HeldOut
+from pipeline.model.memory import check_memory, held_frames
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
-from pipeline.model.threshold import LEAST, MIN_FRAMES, Block, block_end, provisional_threshold
+from pipeline.model.threshold import LEAST, MIN_FRAMES, Block, calibrated
+from pipeline.policy import Policy
 from pipeline.types import Geometry, Image, Size
 
-__all__ = ["Fitter", "check_memory", "merge_models", "needed_bytes"]
+__all__ = ["Fitter"]
 
 # Moments are rewritten once a batch; a larger one saves little and holds more frames.
 BATCH = 64
-# Scores of another precision may differ by this share and still be offered.
-PRECISION_TOLERANCE = 0.01
+# Blocks grow with what was seen: a day at 5 frames/s needs 17 factorisations, not 13,500.
+GROWTH, SHORTEST = 1.5, 32
+# Parts of the held frames; each is scored by a model of the others.
+FOLDS = 8
+# Frames that other precisions are tried on, and the share by which their scores may differ to be offered.
+TRIED, PRECISION_TOLERANCE = 32, 0.01
 
 
 class Fitter:
@@ -45,6 +54,7 @@ class Fitter:
         source_size: (H, W) of the source's pictures.
         fps: sampling rate; None for pictures without a clock.
         mask: (H, W) bool, true where scores are ignored.
+        a_day: false events a day that the threshold aims at.
         resumed: a model with moments to go on from.
     Raises:
         ModelError: as `check_memory`; or `resumed` cannot be resumed.
@@ -61,37 +71,40 @@ class Fitter:
         others: Sequence[Engine] = (),
         fps: float | None = None,
         mask: NDArray[np.bool_] | None = None,
+        a_day: float = 1.0,
         resumed: Model | None = None,
     ) -> None:
         self._network, self._engine, self._others = network, engine, others
-        self._settings, self._geometry, self._source_size = settings, geometry, source_size
-        self._fps, self._mask = fps, mask
-        grid = network.positions(geometry.size)
-        self._smoothing = Smoothing(grid, geometry.size, settings.sigma_px, settings.upsampling)
-        self._pending: list[Image] = []
-        self._block_scores: list[float] = []
-        self._block_start = 0
+        self._settings = settings.for_footage(clocked=fps is not None)
+        self._geometry, self._source_size = geometry, source_size
+        self._fps, self._mask, self._a_day = fps, mask, a_day
+        self._grid = network.positions(geometry.size)
+        self._smoothing = Smoothing(self._grid, geometry.size, settings.sigma_px, settings.upsampling)
+        self._pending: list[tuple[float, Image]] = []
+        self._held_out = HeldOut(Policy(), clocked=fps is not None)
         self._deviations: dict[Precision, float] = {}
         self._scorer: Scorer | None = None
-        self._gaussians: Gaussians | None = None
+        self._held: _Held | None = None
+        self._blocks: list[Block] = []
+        self._footage_s, self._merged = 0.0, False
         check_memory(network, geometry.size, engine.device)
-        if resumed is None:
-            self._moments = Moments.empty(grid[0] * grid[1], len(network.channels), engine.device)
-            self._blocks: list[Block] = []
-            self._footage_s = 0.0
-            self._merged = False
-        else:
+        if resumed is not None:
             self._resume(resumed)
+            return
+        positions, dims = self._grid[0] * self._grid[1], len(network.channels)
+        self._moments = Moments.empty(positions, dims, engine.device)
+        self._held = _Held(positions, dims, engine.device)
+        self._block_ends = self._held.most
 
     @property
     def frames(self) -> int:
         """Frames taken in so far."""
-        return self._moments.count + len(self._pending)
+        return self._learned + len(self._pending)
 
-    def add(self, pixels: Image) -> None:
-        """Take in one (H, W, 3) uint8 RGB frame at model size."""
-        self._pending.append(pixels)
-        if len(self._pending) == min(BATCH, block_end(self._moments.count) - self._moments.count):
+    def add(self, pixels: Image, time_s: float) -> None:
+        """Take in one (H, W, 3) uint8 RGB frame at model size; a time that falls begins another recording."""
+        self._pending.append((time_s, pixels))
+        if len(self._pending) == min(BATCH, self._block_ends - self._learned):
             self._learn()
 
     def finish(self, footage_s: float, *, resumable: bool = False) -> Model:
@@ -108,9 +121,11 @@ class Fitter:
             raise ModelError(f"{seen} seen, a model needs {MIN_FRAMES}; fit on more footage.")
         if self._pending:
             self._learn()
-        if self._block_scores:
-            self._close_block()
-        epsilon = self._epsilon()
+        if self._held is not None:
+            self._cross_validate(self._held)
+        elif len(self._held_out):
+            self._blocks.append(self._held_out.block(self._block_began))
+        gaussians = self._gaussians()
         dims = len(self._network.channels)
         return Model(
             settings=self._settings,
@@ -118,9 +133,9 @@ class Fitter:
             source_size=self._source_size,
             weights_digest=self._network.backbone.digest,
             channels=self._network.channels,
-            gaussians=self._moments.gaussians(epsilon, self._settings.shrinkage).to("cpu"),
-            epsilon=epsilon,
-            threshold=provisional_threshold(self._blocks, dims),
+            gaussians=gaussians.to("cpu"),
+            epsilon=self._epsilon(),
+            threshold=calibrated(self._blocks, dims, gaussians.foreign(), self._a_day, provisional=self._merged),
             blocks=tuple(self._blocks),
             precision=self._engine.precision,
             precisions=self._precisions(),
@@ -132,35 +147,69 @@ class Fitter:
             moments=self._moments.to("cpu") if resumable else None,
         )
 
+    @property
+    def _learned(self) -> int:
+        return self._moments.count if self._held is None else self._held.count
+
     def _learn(self) -> None:
-        frames = np.stack(self._pending)
+        times_s, frames = [time_s for time_s, _ in self._pending], np.stack([pixels for _, pixels in self._pending])
         self._pending.clear()
         embeddings = self._engine.embed(frames)
-        if self._scorer is not None:
-            raw_scores = self._scorer(embeddings).raw_scores
-            if not self._block_scores:
-                self._measure_precisions(frames, raw_scores)
-            self._block_scores.extend(raw_scores.tolist())
-        self._moments.add(embeddings)
-        if block_end(self._moments.count - 1) == self._moments.count:
-            if self._block_scores:
-                self._close_block()
+        if self._held is not None:
+            self._held.add(times_s, frames, embeddings)
+        elif self._scorer is not None:
+            scores = self._scorer(embeddings)
+            if not len(self._held_out):
+                self._try_precisions(frames, scores.raw_scores, self._trial)
+            self._held_out.add(times_s, scores)
+            self._moments.add(embeddings)
+        if self._learned == self._block_ends:
+            if self._held is not None:
+                self._cross_validate(self._held)
+                self._held = None
+            else:
+                self._blocks.append(self._held_out.block(self._block_began))
             self._begin_block()
 
+    def _cross_validate(self, held: _Held) -> None:
+        """Learn the held frames part by part, and score each part by a model of the others.
+
+        What is taken out has to be what was put in, to float64's last digits: where the others hardly differ, what
+        float32 rounds off a part that does would be all that is left of them.
+        """
+        folds = min(FOLDS, held.count)
+        edges = [held.count * fold // folds for fold in range(folds + 1)]
+        for begin, end in itertools.pairwise(edges):
+            self._moments.merge(self._moments_of(held.embeddings[begin:end]))
+        for begin, end in itertools.pairwise(edges):
+            embeddings = held.embeddings[begin:end]
+            part = self._moments_of(embeddings)
+            self._moments.remove(part)
+            gaussians = self._gaussians()
+            self._moments.merge(part)
+            scores = self._engine.scorer(gaussians, self._smoothing, self._mask)(embeddings)
+            self._held_out.add(held.times_s[begin:end], scores)
+            if end == held.count:
+                frames = np.stack(list(held.last)[begin - end :])
+                self._try_precisions(frames, scores.raw_scores[-len(frames) :], gaussians)
+        self._blocks.append(self._held_out.block(held.count - edges[1]))
+
+    def _moments_of(self, embeddings: torch.Tensor) -> Moments:
+        positions, dims = embeddings.shape[1:]
+        moments = Moments.empty(positions, dims, self._engine.device)
+        moments.add(embeddings)
+        return moments
+
     def _begin_block(self) -> None:
-        self._block_start = self._moments.count
-        self._gaussians = self._moments.gaussians(self._epsilon(), self._settings.shrinkage)
-        self._scorer = self._engine.scorer(self._gaussians, self._smoothing, self._mask)
+        seen = self._block_began = self._moments.count
+        self._block_ends = max(math.floor(seen * GROWTH), seen + SHORTEST)
+        self._trial = self._gaussians()
+        self._scorer = self._engine.scorer(self._trial, self._smoothing, self._mask)
 
-    def _close_block(self) -> None:
-        self._blocks.append(Block.of(self._block_start, self._block_scores))
-        self._block_scores = []
-
-    def _measure_precisions(self, frames: Image, raw_scores: NDArray[np.float32]) -> None:
-        """Score the first frames of a block, which no model has seen, in each other precision."""
-        assert self._gaussians is not None
+    def _try_precisions(self, frames: Image, raw_scores: NDArray[np.float32], gaussians: Gaussians) -> None:
+        """Score frames that the Gaussians have not seen in each other precision."""
         for other in self._others:
-            scorer = other.scorer(self._gaussians, self._smoothing, self._mask)
+            scorer = other.scorer(gaussians, self._smoothing, self._mask)
             difference = np.abs(scorer(other.embed(frames)).raw_scores - raw_scores)
             # Both are 0 on a frozen picture.
             self._deviations[other.precision] = float((difference / np.maximum(raw_scores, LEAST)).max())
@@ -168,6 +217,10 @@ class Fitter:
     def _precisions(self) -> tuple[Precision, ...]:
         close = (other for other, deviation in self._deviations.items() if deviation <= PRECISION_TOLERANCE)
         return (self._engine.precision, *close)
+
+    def _gaussians(self) -> Gaussians:
+        assert self._settings.shrinkage is not None
+        return self._moments.gaussians(self._epsilon(), self._settings.shrinkage)
 
     def _epsilon(self) -> float:
         return self._settings.epsilon.absolute(self._moments.mean_variance())
@@ -183,88 +236,25 @@ class Fitter:
         self._begin_block()
 
 
-def merge_models(models: Sequence[Model]) -> Model:
-    """One model of what several fits saw.
+class _Held:
+    """The first frames of a fit, until they are cross-validated."""
 
-    Its threshold is provisional in another way too: no block was scored by a model of everything before it.
+    def __init__(self, positions: int, dims: int, device: torch.device) -> None:
+        self.most = held_frames(positions, dims)
+        # Memory is taken as it is filled.
+        self._space = torch.empty(self.most, positions, dims, device=device)
+        self.times_s: list[float] = []
+        self.last: deque[Image] = deque(maxlen=TRIED)
 
-    Raises:
-        ModelError: fewer than two models, or they differ in anything but footage, or lack their moments.
-    """
-    if len(models) < 2:
-        raise ModelError("a merge needs two models or more.")
-    first = models[0]
-    moments = Moments.empty(*first.gaussians.mean.shape)
-    for model in models:
-        _check_mergeable(first, model)
-        assert model.moments is not None
-        moments.merge(model.moments)
-    epsilon = first.settings.epsilon.absolute(moments.mean_variance())
-    blocks = tuple(block for model in models for block in model.blocks)
-    return replace(
-        first,
-        gaussians=moments.gaussians(epsilon, first.settings.shrinkage),
-        epsilon=epsilon,
-        threshold=provisional_threshold(blocks, len(first.channels)),
-        blocks=blocks,
-        precisions=tuple(p for p in first.precisions if all(p in model.precisions for model in models)),
-        frames=moments.count,
-        footage_s=math.fsum(model.footage_s for model in models),
-        merged=True,
-        moments=moments,
-    )
+    @property
+    def count(self) -> int:
+        return len(self.times_s)
 
+    @property
+    def embeddings(self) -> torch.Tensor:
+        return self._space[: self.count]
 
-def needed_bytes(positions: int, dims: int) -> int:
-    """Memory that a fit takes at most: the moments, and the Gaussians of two blocks as the torch engine holds them."""
-    moments = positions * dims * (dims + 1) * 8
-    packed, whole = positions * dims * (dims + 3) // 2 * 4, positions * dims * dims * 4
-    return moments + 2 * (packed + whole)
-
-
-def check_memory(network: EmbeddingNetwork, size: Size, device: torch.device) -> None:
-    """Refuse a fit that memory will not hold, before anything is made for it.
-
-    Args:
-        size: (H, W) of the model pictures.
-        device: where the moments will be.
-    Raises:
-        ModelError: less is free than the fit needs.
-    """
-    rows, columns = network.positions(size)
-    positions, dims = rows * columns, len(network.channels)
-    needed, free = needed_bytes(positions, dims), _free_bytes(device)
-    if needed > free:
-        raise ModelError(
-            f"a fit of {positions} positions with {dims} numbers each needs {needed / 1e9:.1f} GB of memory, "
-            f"{free / 1e9:.1f} GB are free; choose fewer --dims, --grid 8 or a smaller --size."
-        )
-
-
-def _free_bytes(device: torch.device) -> int:
-    """Memory that may still be taken, on a CPU within the limit of the control group where there is one."""
-    if device.type == "cuda":
-        return torch.cuda.mem_get_info(device)[0]
-    free: int = psutil.virtual_memory().available
-    group = Path("/sys/fs/cgroup")
-    try:
-        limit = int((group / "memory.max").read_text())
-        free = min(free, limit - int((group / "memory.current").read_text()))
-    except (OSError, ValueError):  # no control groups, or "max": no limit of its own
-        pass
-    return free
-
-
-def _check_mergeable(first: Model, model: Model) -> None:
-    if model.moments is None:
-        raise ModelError("a model to merge was saved without its moments; fit it again with --resumable.")
-    for name in ("settings", "geometry", "weights_digest", "channels", "precision", "fps"):
-        if getattr(model, name) != getattr(first, name):
-            raise ModelError(
-                f"the models to merge differ in {name}: {getattr(first, name)} and {getattr(model, name)}; "
-                "fit them with the same options."
-            )
-    mask, other = model.mask, first.mask
-    same = mask is other if mask is None or other is None else np.array_equal(mask, other)
-    if not same:
-        raise ModelError("the models to merge differ in their masks; fit them with the same mask.")
+    def add(self, times_s: Sequence[float], frames: Image, embeddings: torch.Tensor) -> None:
+        self._space[self.count : self.count + len(times_s)] = embeddings
+        self.times_s.extend(times_s)
+        self.last.extend(frames)

@@ -91,6 +91,20 @@ class Moments:
         self.mean += shift * (other.count / total)
         self.count = total
 
+    def remove(self, other: Moments) -> None:
+        """Take out the frames of other moments, which are among those taken in here.
+
+        What differs much from the rest has to have come in by `merge`: `add` rounds how far it is from the others.
+        """
+        rest = self.count - other.count
+        shift = (self.mean - other.mean) * (self.count / rest)  # from the mean of those frames to that of the rest
+        step = shift * (rest * other.count / self.count) ** 0.5
+        for begin in range(0, self.mean.shape[0], CHUNK):
+            part = slice(begin, begin + CHUNK)
+            self.scatter[part] -= other.scatter[part] + step[part].unsqueeze(2) * step[part].unsqueeze(1)
+        self.mean = other.mean + shift
+        self.count = rest
+
     def mean_variance(self) -> float:
         """Feature variance, averaged over positions and numbers; 1 where all frames are the same picture.
 
@@ -151,6 +165,12 @@ class Gaussians:
     def to(self, device: torch.device | str) -> Gaussians:
         """The same on a device."""
         return Gaussians(self.mean.to(device), self.whitening.to(device))
+
+    def foreign(self) -> float:
+        """How far another place of the scene lies: the median distance of positions to the Gaussians of others."""
+        positions = self.mean.shape[0]
+        others = torch.stack([self.mean.roll(positions * part // 5, dims=0) for part in range(1, 5)])
+        return float(self.distances(others).median())
 
     def distances(self, embeddings: Tensor) -> Tensor:
         """Mahalanobis distance of each position to its own Gaussian (PaDiM, eq. 2); the reference path.

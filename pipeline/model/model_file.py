@@ -30,7 +30,7 @@ from pipeline.types import Geometry, Size
 
 __all__ = ["FORMAT_VERSION", "Header", "load_model", "read_header", "save_model"]
 
-FORMAT_VERSION: Literal[1] = 1
+FORMAT_VERSION: Literal[2] = 2
 HEADER_KEY = "stillwatch"
 TYPES = {"mean": torch.float32, "whitening": torch.float32, "mask": torch.uint8}
 TYPES |= {"moments_mean": torch.float64, "moments_scatter": torch.float64}
@@ -41,7 +41,7 @@ class Header(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    format_version: Literal[1]
+    format_version: Literal[2]
     package_version: str
     settings: Settings
     geometry: Geometry

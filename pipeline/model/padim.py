@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -14,7 +15,7 @@ from pipeline.model.masks import read_mask
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import Block, Threshold
-from pipeline.types import Geometry, Size
+from pipeline.types import CELL_PX, Geometry, Size
 
 __all__ = ["Model", "Scores", "scores_of"]
 
@@ -31,7 +32,7 @@ class Model:
         channels: channels of the joined taps that make an embedding, rising.
         gaussians: on the CPU.
         epsilon: what was added to the covariances' diagonals.
-        threshold: provisional, from held-out blocks.
+        threshold: from held-out blocks.
         blocks: tails of the held-out blocks.
         precision: what it was fitted in.
         precisions: those whose scores stayed within 1 % of it on held-out frames, itself included.
@@ -71,6 +72,15 @@ class Model:
         return height // self.settings.grid, width // self.settings.grid
 
     @property
+    def masked_cells(self) -> NDArray[np.bool_] | None:
+        """(H / 8, W / 8) true where the mask leaves nothing of a cell; None for no mask."""
+        if self.mask is None:
+            return None
+        height, width = self.geometry.size
+        cells = self.mask.reshape(height // CELL_PX, CELL_PX, width // CELL_PX, CELL_PX)
+        return np.asarray(cells.all(axis=(1, 3)))
+
+    @property
     def smoothing(self) -> Smoothing:
         """How this model's distance maps become anomaly maps."""
         return Smoothing(self.grid, self.geometry.size, self.settings.sigma_px, self.settings.upsampling)
@@ -89,6 +99,11 @@ class Scores:
     maps: Tensor
     raw_scores: NDArray[np.float32]
     peaks: NDArray[np.int64]
+
+    def coarse(self) -> NDArray[np.float32]:
+        """(B, H / 8, W / 8) the maximum of each cell of the maps, in standard deviations."""
+        cells: NDArray[np.float32] = F.max_pool2d(self.maps.unsqueeze(1), CELL_PX).squeeze(1).cpu().numpy()
+        return cells
 
 
 def scores_of(maps: Tensor, visible: Tensor | None) -> Scores:

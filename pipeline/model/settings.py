@@ -11,6 +11,9 @@ from pipeline.model.smoothing import Upsampling
 
 __all__ = ["PAPER", "Epsilon", "Precision", "Settings"]
 
+# Shrinkage where none is given.
+OF_FOOTAGE, OF_PICTURES = 0.7, 0.1
+
 
 class Precision(StrEnum):
     """Number format in which the backbone and the distances are computed."""
@@ -74,6 +77,7 @@ class Settings:
         grid: stride of the grid of positions in pixels; 4 is the paper's, 8 averages finer taps.
         epsilon: added to the diagonal of the covariances.
         shrinkage: share of each covariance that is the mean covariance of all positions, 0 to 1; the paper's is 0.
+            None before a fit, which takes 0.7 for footage and 0.1 for pictures without a clock.
         sigma_px: σ of the Gaussian that smooths the anomaly map.
         upsampling: how distance maps grow to picture size.
     """
@@ -84,19 +88,29 @@ class Settings:
     dims: int | None = 100
     seed: int = 0
     grid: int = 8
-    # Both chosen by `python -m benchmarks.regularisation`: docs/decisions/0003-regularisation.md.
+    # Chosen by `python -m benchmarks.regularisation`: docs/decisions/0003-regularisation.md.
     epsilon: Epsilon = Epsilon(0.1)
-    shrinkage: float = 0.1
+    shrinkage: float | None = None
     sigma_px: float = 4.0
     upsampling: Upsampling = "bilinear"
 
     def __post_init__(self) -> None:
         if self.grid not in (4, 8, 16):
             raise ConfigError(f"--grid is {self.grid}, expected 4 (the paper's), 8 or 16.")
-        if not 0 <= self.shrinkage <= 1:
+        if self.shrinkage is not None and not 0 <= self.shrinkage <= 1:
             raise ConfigError(f"--shrinkage is {self.shrinkage:g}, expected 0 to 1.")
         if not 0 <= self.sigma_px < 100:
             raise ConfigError(f"--sigma is {self.sigma_px:g}, expected 0 to 100 pixels.")
+
+    def for_footage(self, *, clocked: bool) -> Settings:
+        """The same with a shrinkage, for footage that has a clock or for pictures that have none.
+
+        Positions of footage see the same people in turn, so what one has not seen yet others can tell it; the parts of
+        a product differ for a reason (docs/decisions/0003-regularisation.md).
+        """
+        if self.shrinkage is not None:
+            return self
+        return replace(self, shrinkage=OF_FOOTAGE if clocked else OF_PICTURES)
 
     def with_changes(self, **changes: object) -> Settings:
         """A copy with other values; unknown names raise TypeError."""

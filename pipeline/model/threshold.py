@@ -1,29 +1,46 @@
-"""A provisional threshold from blocks of footage that the model had not seen when it scored them.
+"""The threshold: the raw score above which so many false events a day are to be expected.
 
-Each block of time is scored by the model of the blocks before it, then learned. In-sample distances are no guide:
-with 200 frames and D = 100 they are about 12 where the next normal seconds of the same scene give 154.
+It comes from footage that the model had not seen when it scored it, in blocks (see `pipeline.model.fitting`): in-sample
+distances are no guide, with 200 frames and D = 100 they are about 12 where the next normal seconds give 154. What is
+counted is what would have been an event, not frames: neighbouring frames are alike.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from pipeline.errors import ModelError
+from pipeline.errors import ConfigError, ModelError
+from pipeline.model.peaks import peaks_of
+from pipeline.model.tail import Tail
+from pipeline.policy import Policy
 
-__all__ = ["FIRST_BLOCK", "MIN_FRAMES", "Block", "Threshold", "block_end", "provisional_threshold"]
+__all__ = ["MIN_FRAMES", "Block", "Threshold", "calibrated"]
 
-# Frames that the first model is learned from; as many again, and there is a block to set a threshold by.
-FIRST_BLOCK = 8
-MIN_FRAMES = 2 * FIRST_BLOCK
-# Blocks grow with what was seen: a day at 5 frames/s needs 25 factorisations, not 13,500.
-GROWTH, SHORTEST = 1.5, 32
-# Enough for the quantile of 6,400 frames; on longer footage the threshold is a higher quantile, and says which.
+MIN_FRAMES = 16
+# Peaks, or highest scores of pictures, that a block leaves behind.
 TAIL = 64
+# Peaks that a tail is fitted to, where there are so many: fewer know little of it, more are not its tail.
+FITTED = 30
+# Share of pictures without a clock that are to lie at or below the threshold: there is no day to count by.
 QUANTILE = 0.99
 # A frozen picture repeats itself exactly and scores 0. Under one standard deviation nothing is unusual.
 LEAST = 1.0
+# So many times the length of the footage may be spoken about.
+REACH = 10
+# Models that had seen less than this share of what the last one had score too high to speak for it.
+GROWN_SHARE = 0.25
+# Of the false events that are allowed, the share that may come from what lasts for a moment; the rest may linger.
+# Chosen on normal footage with still objects pasted in (docs/decisions/0006-threshold.md).
+OF_MOMENTS = 0.25
+# In the first seconds nobody has seen how the light changes, who comes, what is moved: there only what looks like
+# another place altogether is unusual. That falls with the power FADING of the footage's length (decision 0006).
+FIRST_S, FADING = 10.0, 0.35
+# The interval leaves out a twentieth on each side.
+INTERVAL = (0.05, 0.95)
+DAY_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,62 +50,194 @@ class Block:
     Attributes:
         model_frames: frames the scoring model had seen.
         frames: frames of the block.
-        tail: the highest raw scores, falling, at most 64.
+        seconds: its length; 0 for pictures without a clock.
+        tail: the highest raw scores that lasted, some seconds apart, falling, at most 64; without a clock the highest
+            raw scores of its pictures.
+        lingering: the same of what stayed in one place.
     """
 
     model_frames: int
     frames: int
+    seconds: float
     tail: tuple[float, ...]
+    lingering: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, model_frames: int, scores: Sequence[float]) -> Block:
-        """Block of its frames' raw scores."""
-        return cls(model_frames, len(scores), tuple(sorted(scores, reverse=True)[:TAIL]))
+    def of_pictures(cls, model_frames: int, scores: Sequence[float]) -> Block:
+        """Block of pictures without a clock, from their raw scores."""
+        return cls(model_frames, len(scores), 0.0, tuple(sorted(scores, reverse=True)[:TAIL]))
+
+    @classmethod
+    def of_footage(
+        cls,
+        model_frames: int,
+        times_s: Sequence[float],
+        scores: Sequence[float],
+        lingering: Sequence[float | None],
+        policy: Policy,
+    ) -> Block:
+        """Block of frames, from their times, their raw scores, and the raw scores of what lingers in them."""
+        steps = [later - earlier for earlier, later in itertools.pairwise(times_s)]
+        seconds = math.fsum(step for step in steps if 0 < step <= policy.gap_s)
+        stays = [(time_s, score) for time_s, score in zip(times_s, lingering, strict=True) if score is not None]
+        stayed = peaks_of([time_s for time_s, _ in stays], [score for _, score in stays], policy, TAIL)
+        return cls(model_frames, len(scores), round(seconds, 3), peaks_of(times_s, scores, policy, TAIL), stayed)
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A raw score that normal footage rarely exceeds.
+    """A raw score that normal footage rarely exceeds, and how rarely.
 
     Attributes:
         value: the raw score that people see as 1.
-        frames: held-out frames behind it.
-        quantile: share of those frames at or below it.
+        lingering: threshold of what stays in one place for some seconds, as a share of `value`; at most 1.
+        frames, held_out_s: held-out frames behind it, and their length.
+        asked_a_day: false events a day that were asked for; None for pictures without a clock.
+        expected_a_day: what is to be expected; more than was asked for where the footage is too short to speak about
+            so few: then it is at most so many.
+        interval_a_day: from and to, with nine tenths of what is plausible between them.
+        provisional: models were merged whose parts were not scored by all the others.
     """
 
     value: float
     frames: int
-    quantile: float
+    held_out_s: float = 0.0
+    lingering: float = 1.0
+    asked_a_day: float | None = None
+    expected_a_day: float | None = None
+    interval_a_day: tuple[float, float] | None = None
+    provisional: bool = False
+
+    @property
+    def promise(self) -> str:
+        """What it promises, in a plain sentence, and what more footage would buy."""
+        if self.asked_a_day is None or self.expected_a_day is None or self.interval_a_day is None:
+            return f"99% of {self.frames:,} pictures that the model had not seen score lower"
+        low, high = (_number(rate) for rate in self.interval_a_day)
+        expected = f"{_number(self.expected_a_day)} false alarms a day ({low} to {high})"
+        if self.provisional:
+            return f"{expected}, a guess: no part of the footage was scored by a model of all the rest"
+        if not self.at_most:
+            return f"{expected} are to be expected"
+        return (
+            f"at most {expected}: {_span(self.held_out_s)} of footage cannot speak for fewer, "
+            f"{_span(self.needed_s)} could for the {_number(self.asked_a_day)} asked for"
+        )
+
+    @property
+    def at_most(self) -> bool:
+        """Whether the footage was too short for what was asked."""
+        return self.needed_s > self.held_out_s
+
+    @property
+    def needed_s(self) -> float:
+        """Held-out footage that it takes to speak about as few false events as were asked for; 0 without a clock."""
+        return DAY_S / self.asked_a_day / REACH if self.asked_a_day else 0.0
 
 
-def block_end(seen: int) -> int:
-    """Count of frames at which the block that begins after `seen` frames ends; the same for any split of footage.
+def calibrated(
+    blocks: Iterable[Block], dims: int, foreign: float, a_day: float = 1.0, *, provisional: bool = False
+) -> Threshold:
+    """Threshold of held-out blocks.
 
-    >>> [block_end(0), block_end(8), block_end(12), block_end(200)]
-    [8, 40, 40, 243]
-    """
-    end = FIRST_BLOCK
-    while end <= seen:
-        end = max(math.floor(end * GROWTH), end + SHORTEST)
-    return end
+    Counted are blocks whose model had seen 2·D frames and a quarter of what the last one's had; where there are none,
+    the last block stands in, which errs on the high side.
 
-
-def provisional_threshold(blocks: Iterable[Block], dims: int) -> Threshold:
-    """Quantile of the held-out raw scores, over the blocks whose model had seen 2·D frames or more.
-
-    Blocks with less stand in only where there are no others: they err on the high side, and the last of them least.
-
+    Args:
+        dims: D.
+        foreign: distance at which another place of the scene lies (`Gaussians.foreign`).
+        a_day: false events a day to aim at.
     Raises:
+        ConfigError: a number that is not above 0 is asked for.
         ModelError: there are no blocks.
     """
-    every = list(blocks)
-    if not every:
+    if not 0 < a_day < math.inf:
+        raise ConfigError(f"{a_day:g} false alarms a day cannot be aimed at; ask for a number above 0.")
+    used = _grown(list(blocks), dims)
+    frames, seconds = sum(block.frames for block in used), math.fsum(block.seconds for block in used)
+    if not seconds:
+        return Threshold(_quantile(used, frames), frames, provisional=provisional)
+    fewest = DAY_S / (REACH * seconds)
+    allowed = max(a_day, fewest)
+    parts = [
+        (_tail([block.tail for block in used], seconds, allowed * OF_MOMENTS), OF_MOMENTS),
+        (_tail([block.lingering for block in used], seconds, allowed * (1 - OF_MOMENTS)), 1 - OF_MOMENTS),
+    ]
+    least = max(LEAST, foreign * min(1.0, (FIRST_S / seconds) ** FADING))
+    values = [max(tail.score_at(allowed * share), least) for tail, share in parts]
+    # Recordings too short for anything to linger tell nothing of it, and least of all that it is low; and where it is
+    # as high as a moment, whatever lingers is above the threshold of a moment already.
+    if not any(block.lingering for block in used) or values[1] >= values[0]:
+        parts = [(_tail([block.tail for block in used], seconds, allowed), 1.0)]
+        values = [max(parts[0][0].score_at(allowed), least)]
+    rate = math.fsum(tail.rate_a_day(value) for (tail, _), value in zip(parts, values, strict=True))
+    expected = max(rate, fewest)
+    low, high = (
+        math.fsum(tail.plausible_a_day(value, quantile) for (tail, _), value in zip(parts, values, strict=True))
+        for quantile in INTERVAL
+    )
+    return Threshold(
+        value=values[0],
+        frames=frames,
+        held_out_s=round(seconds, 3),
+        lingering=values[-1] / values[0],
+        asked_a_day=a_day,
+        expected_a_day=expected,
+        interval_a_day=(low, max(high, expected)),
+        provisional=provisional,
+    )
+
+
+def _grown(blocks: list[Block], dims: int) -> list[Block]:
+    if not blocks:
         raise ModelError(f"a threshold needs {MIN_FRAMES} frames; fit on more footage.")
-    used = [block for block in every if block.model_frames >= 2 * dims] or every[-1:]
-    frames = sum(block.frames for block in used)
-    ranked = sorted((score for block in used for score in block.tail), reverse=True)
-    # Below the lowest score that a cut tail has kept, frames of its block are missing: no rank counts there.
-    complete_from = max((block.tail[-1] for block in used if block.frames > len(block.tail)), default=0.0)
+    least = max(2 * dims, GROWN_SHARE * max(block.model_frames for block in blocks))
+    return [block for block in blocks if block.model_frames >= least] or blocks[-1:]
+
+
+def _quantile(blocks: Sequence[Block], frames: int) -> float:
+    tails = [block.tail for block in blocks]
+    ranked = sorted((score for tail in tails for score in tail), reverse=True)
     rank = min(math.floor(frames * (1 - QUANTILE)), len(ranked) - 1)
-    value = max(ranked[rank], complete_from, LEAST)
-    return Threshold(value, frames, 1 - sum(score > value for score in ranked) / frames)
+    return max(ranked[rank], _complete_from(tails), LEAST)
+
+
+def _tail(tails: Sequence[tuple[float, ...]], seconds: float, a_day: float) -> Tail:
+    """Tail of the higher half of all peaks, of no more than a fit takes or than twice as many as are asked for.
+
+    What lies under `LEAST` counts as being there: from peaks of 0 or of rounding nothing can be told.
+    """
+    least = _complete_from(tails)
+    peaks = sorted((max(peak, LEAST) for tail in tails for peak in tail if peak >= least), reverse=True)
+    wanted = max(FITTED, 2 * math.ceil(a_day * seconds / DAY_S))
+    half = -(-len(peaks) // 2) if least == 0 else len(peaks)
+    return Tail.of(peaks[: min(wanted, half + 1)] or [LEAST], seconds)
+
+
+def _complete_from(tails: Sequence[tuple[float, ...]]) -> float:
+    """Below the lowest peak that a full tail has kept, peaks of its block are missing: no count holds there."""
+    return max((tail[-1] for tail in tails if len(tail) >= TAIL), default=0.0)
+
+
+def _number(rate: float) -> str:
+    """A rate as people say it.
+
+    >>> _number(0.0421), _number(1.04), _number(23.6), _number(1044.0)
+    ('0.042', '1', '24', '1,040')
+    """
+    if rate >= 100:
+        return f"{float(f'{rate:.3g}'):,.0f}"
+    return f"{rate:.0f}" if rate >= 9.5 else f"{rate:.1f}".removesuffix(".0") if rate >= 0.95 else f"{rate:.2g}"
+
+
+def _span(seconds: float) -> str:
+    """A length of footage as people say it.
+
+    >>> _span(40), _span(191), _span(8640), _span(0.5)
+    ('40 seconds', '3 minutes', '2.4 hours', '1 second')
+    """
+    for unit, size in (("hour", 3600), ("minute", 60), ("second", 1)):
+        if seconds >= size or unit == "second":
+            count = f"{max(1.0, seconds / size):.{1 if unit == 'hour' else 0}f}".removesuffix(".0")
+            return f"{count} {unit}{'' if count == '1' else 's'}"
+    raise AssertionError

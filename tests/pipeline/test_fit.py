@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 
+import cv2
 import numpy as np
 import pytest
 
@@ -55,6 +57,32 @@ def test_a_fit_says_what_it_saw(fitted: FitResult) -> None:
     assert model.footage_s == pytest.approx(12.0, abs=0.01)
 
 
+def test_a_fit_aims_at_the_false_alarms_that_were_asked_for(clip: Path, hardware: Hardware) -> None:
+    asked = replace(OPTIONS, false_alarms_per_day=3000.0)
+    threshold = fit_footage(find_sources([clip]), asked, hardware).model.threshold
+    assert (threshold.asked_a_day, threshold.at_most, threshold.provisional) == (3000.0, False, False)
+
+
+def test_footage_and_pictures_without_a_clock_differ_in_shrinkage_and_promise(
+    fitted: FitResult, hardware: Hardware, tmp_path: Path
+) -> None:
+    for number, picture in enumerate(scene(20)):
+        assert cv2.imwrite(str(tmp_path / f"{number:02}.png"), picture)
+    of_pictures = fit_footage(find_sources([tmp_path]), OPTIONS, hardware).model
+    assert (fitted.model.settings.shrinkage, of_pictures.settings.shrinkage) == (0.7, 0.1)
+    assert fitted.model.threshold.promise == (
+        "at most 732 false alarms a day (0 to 732): 12 seconds of footage cannot speak for fewer, "
+        "2.4 hours could for the 1 asked for"
+    )
+    assert of_pictures.threshold.promise == "99% of 20 pictures that the model had not seen score lower"
+
+
+def test_times_of_every_recording_begin_anew_and_none_is_joined_to_the_next(clip: Path, hardware: Hardware) -> None:
+    whole = fit_footage(find_sources([clip, clip, clip]), OPTIONS, hardware).model
+    assert whole.footage_s == pytest.approx(36.0, abs=0.02)
+    assert whole.threshold.held_out_s == pytest.approx(3 * 11.8, abs=0.01)
+
+
 def test_progress_counts_to_what_was_expected(clip: Path, hardware: Hardware) -> None:
     seen: list[tuple[int, int | None]] = []
     fit_footage(find_sources([clip, clip]), OPTIONS, hardware, progress=lambda done, total: seen.append((done, total)))
@@ -83,7 +111,12 @@ def test_a_resumed_fit_scores_as_one_over_all_footage(clip: Path, hardware: Hard
     assert resumed.frames == 120
     assert resumed.footage_s == pytest.approx(24.0, abs=0.02)
     np.testing.assert_allclose(ours, theirs, rtol=1e-4)
-    assert resumed.blocks[0] == whole.model.blocks[0]
+    # At once all 120 frames are cross-validated; resumed, the first 60, and the others by the models before them.
+    assert [(block.model_frames, block.frames) for block in whole.model.blocks] == [(105, 120)]
+    assert [(block.model_frames, block.frames) for block in resumed.blocks] == [(53, 60), (60, 32), (92, 28)]
+    assert resumed.blocks[0] == first.blocks[0]
+    for model in (resumed, whole.model):
+        assert model.threshold.held_out_s == pytest.approx(23.6, abs=0.3)
 
 
 def test_an_object_scores_above_the_threshold_where_it_is(fitted: FitResult, tmp_path: Path) -> None:

@@ -26,7 +26,8 @@ from pipeline.types import Image
 from pipeline.video.sources import find_sources
 from tests.pipeline.evaluation.arranged import LAYOUTS_OF_VIDEO, WRITERS, made_up
 
-SETTINGS = Settings(backbone="resnet18", weights="random", taps=("layer1",), dims=8)
+# Pictures are fitted here as they are, and as frames there: the shrinkage is to be the same.
+SETTINGS = Settings(shrinkage=0.1, backbone="resnet18", weights="random", taps=("layer1",), dims=8)
 # Every frame of a recording is fitted on: none has a higher rate.
 OPTIONS = FitOptions(SETTINGS, short_side=64, fps=100.0)
 

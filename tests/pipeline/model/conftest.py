@@ -28,9 +28,11 @@ def pictures(count: int, *, seed: int = 0, size: Size = SIZE) -> Image:
     return np.clip(ground * light + source.normal(0, 6, (count, *size, 3)), 0, 255).astype(np.uint8)
 
 
-def fitter_of(network: EmbeddingNetwork, engine: Engine, resumed: Model | None = None) -> Fitter:
+def fitter_of(
+    network: EmbeddingNetwork, engine: Engine, resumed: Model | None = None, *, fps: float | None = 5.0
+) -> Fitter:
     """A fitter of `pictures` with the small settings."""
-    return Fitter(network, engine, SMALL, Geometry(SIZE), (96, 128), fps=5.0, resumed=resumed)
+    return Fitter(network, engine, SMALL, Geometry(SIZE), (96, 128), fps=fps, resumed=resumed)
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +63,6 @@ def engine(network: EmbeddingNetwork, hardware: Hardware) -> Engine:
 def model(network: EmbeddingNetwork, engine: Engine) -> Model:
     """Fitted on 40 pictures, resumable."""
     fitter = fitter_of(network, engine)
-    for frame in pictures(40):
-        fitter.add(frame)
+    for number, frame in enumerate(pictures(40)):
+        fitter.add(frame, number / 5)
     return fitter.finish(8.0, resumable=True)

@@ -38,7 +38,7 @@ def test_something_new_scores_above_the_threshold_where_it_is(detector: Detector
     frames[1, 24:40, 40:56] = (250, 10, 10)
     scores = detector.score(frames)
     assert scores.maps.shape == (2, *SIZE)
-    assert scores.raw_scores[0] < 2 * model.threshold.value < scores.raw_scores[1]
+    assert scores.raw_scores[0] < model.threshold.value < scores.raw_scores[1]
     x, y = scores.peaks[1]
     assert 36 <= x < 60
     assert 20 <= y < 44

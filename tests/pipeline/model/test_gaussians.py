@@ -142,6 +142,62 @@ def test_a_merge_leaves_the_part_it_takes_in_as_it_was() -> None:
     assert torch.equal(part.scatter, scatter)
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, FRAMES - 1), st.integers(0, FRAMES // 2), st.booleans(), st.sampled_from([0.0, 2.0, 30.0, 1000.0])
+)
+def test_what_is_left_when_frames_are_taken_out_is_what_there_was_without_them(
+    begin: int, count: int, apart: bool, shift: float
+) -> None:
+    # Frames that were added in batches with others leave float32's rounding of how far they were from those.
+    shift = shift if apart else min(shift, 2.0)
+    frames = embeddings_of(FRAMES, POSITIONS, DIMS)
+    frames[begin : begin + count] += shift
+    rest = torch.cat([frames[:begin], frames[begin + count :]])
+    scored = embeddings_of(5, POSITIONS, DIMS, seed=1)
+    part = fitted_in(frames[begin : begin + count])
+    left = fitted_in(rest) if apart else fitted_in(*torch.split(frames, 13))
+    if apart:
+        left.merge(part)
+    left.remove(part)
+    assert left.count == len(rest)
+    assert torch.allclose(left.mean, rest.double().mean(dim=0), rtol=0, atol=1e-5)
+    assert left.mean_variance() == pytest.approx(fitted_in(rest).mean_variance(), rel=1e-4)
+    assert relative_error(left.gaussians(EPSILON).distances(scored), reference(rest, scored, EPSILON)) <= 1e-4
+
+
+def test_frames_taken_out_and_back_in_leave_no_trace() -> None:
+    frames, scored = embeddings_of(FRAMES, POSITIONS, DIMS), embeddings_of(5, POSITIONS, DIMS, seed=1)
+    moments, expected = fitted_in(frames), fitted_in(frames)
+    for part in torch.split(frames, 8):
+        taken = fitted_in(part)
+        mean, scatter = taken.mean.clone(), taken.scatter.clone()
+        moments.remove(taken)
+        moments.merge(taken)
+        assert torch.equal(taken.mean, mean)
+        assert torch.equal(taken.scatter, scatter)
+    assert moments.count == FRAMES
+    assert torch.allclose(moments.mean, expected.mean, rtol=1e-12, atol=1e-12)
+    assert torch.allclose(moments.scatter, expected.scatter, rtol=1e-10, atol=1e-10)
+    distances = expected.gaussians(EPSILON).distances(scored)
+    assert relative_error(moments.gaussians(EPSILON).distances(scored), distances) <= 1e-6
+
+
+def test_the_distance_of_another_place_is_the_median_over_four_turns_of_the_grid() -> None:
+    frames = embeddings_of(FRAMES, 11, DIMS)
+    found = fitted_in(frames).gaussians(EPSILON).foreign()
+    means = frames.double().mean(dim=0)
+    turned = torch.stack([means[[(place - turn) % 11 for place in range(11)]] for turn in (2, 4, 6, 8)])
+    # Of an even number torch takes the lower of the two in the middle.
+    expected = np.quantile(reference(frames, turned, EPSILON), 0.5, method="lower")
+    assert found == pytest.approx(expected, rel=1e-4)
+
+
+def test_where_all_places_look_alike_no_other_place_is_far() -> None:
+    frames = embeddings_of(FRAMES, 1, DIMS).expand(-1, 7, -1)
+    assert fitted_in(frames).gaussians(EPSILON).foreign() == 0
+
+
 def test_the_mean_scores_0_and_nothing_scores_below() -> None:
     gaussians = fitted_in(embeddings_of(FRAMES, POSITIONS, DIMS)).gaussians(EPSILON)
     assert torch.equal(gaussians.distances(gaussians.mean.unsqueeze(0)), torch.zeros(1, POSITIONS))

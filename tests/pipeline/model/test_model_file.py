@@ -41,15 +41,15 @@ def a_model(seed: int = 0, *, masked: bool = True, resumable: bool = True, dims:
     mask = np.zeros((32, 48), bool)
     mask[:20, 7:] = True
     return Model(
-        settings=Settings("resnet18", "random", ("layer1",), dims, 7, 16, Epsilon(0.25, "absolute"), sigma_px=2.5),
+        settings=Settings("resnet18", "random", ("layer1",), dims, 7, 16, Epsilon(0.25, "absolute"), 0.7, 2.5),
         geometry=Geometry((32, 48)),
         source_size=(240, 357),
         weights_digest="ab" * 32,
         channels=tuple(range(4, 4 + dims)),
         gaussians=moments.gaussians(0.25),
         epsilon=0.25,
-        threshold=Threshold(17.125, 12, 0.995),
-        blocks=(Block(8, 4, (9.5, 3.25)), Block(12, 8, (17.125, 8.0, 0.1))),
+        threshold=Threshold(17.125, 12, 2.2, 0.625, 0.5, 1.25, (0.125, 9.5), provisional=True),
+        blocks=(Block(8, 4, 0.6, (9.5, 3.25), (4.0,)), Block(12, 8, 1.4, (17.125, 8.0, 0.1), (5.5, 0.1))),
         precision=Precision.FLOAT32,
         precisions=(Precision.FLOAT32, Precision.BFLOAT16),
         frames=20,
@@ -101,9 +101,9 @@ def models(draw: st.DrawFn) -> Model:
     noise = np.random.RandomState(draw(st.integers(0, 99))).normal(0, 3, (frames, *moments.mean.shape))
     moments.add(torch.from_numpy(noise.astype(np.float32)))
     numbers = st.floats(1e-6, 1e6)
-    blocks = draw(
-        st.lists(st.builds(Block, st.integers(8), st.integers(1), st.lists(numbers, max_size=4).map(tuple)), max_size=3)
-    )
+    seconds, tails = st.floats(0, 1e7), st.lists(numbers, max_size=4).map(tuple)
+    blocks = draw(st.lists(st.builds(Block, st.integers(8), st.integers(1), seconds, tails, tails), max_size=3))
+    rates = st.none() | numbers
     return replace(
         a_model(),
         settings=Settings(grid=grid, dims=dims, epsilon=Epsilon(draw(numbers)), shrinkage=draw(st.floats(0, 1))),
@@ -111,7 +111,16 @@ def models(draw: st.DrawFn) -> Model:
         channels=tuple(range(dims)),
         gaussians=moments.gaussians(0.1),
         epsilon=draw(numbers),
-        threshold=Threshold(draw(numbers), draw(st.integers(1)), draw(st.floats(0, 1))),
+        threshold=Threshold(
+            draw(numbers),
+            draw(st.integers(1)),
+            draw(seconds),
+            draw(st.floats(0, 1)),
+            draw(rates),
+            draw(rates),
+            draw(st.none() | st.tuples(numbers, numbers)),
+            draw(st.booleans()),
+        ),
         blocks=tuple(blocks),
         frames=frames,
         footage_s=draw(st.floats(0, 1e7)),
@@ -156,7 +165,7 @@ def test_the_header_can_be_read_without_the_tensors(path: Path) -> None:
     tensors, metadata = parts_of(path)
     write(path, {name: torch.full_like(tensor, 255) for name, tensor in tensors.items()}, metadata)
     header = read_header(path)
-    assert header.format_version == FORMAT_VERSION == 1
+    assert header.format_version == FORMAT_VERSION
     assert header.package_version == "0.1.0"
     assert (header.settings, header.threshold) == (a_model().settings, a_model().threshold)
     assert (header.frames, header.fps, header.resumable, header.merged) == (20, 5.0, True, True)
@@ -164,10 +173,26 @@ def test_the_header_can_be_read_without_the_tensors(path: Path) -> None:
 
 def test_the_header_is_json_that_others_can_read(path: Path) -> None:
     header = json.loads(parts_of(path)[1]["stillwatch"])
-    assert header["format_version"] == 1
+    assert header["format_version"] == 2
     assert header["settings"]["backbone"] == "resnet18"
     assert header["geometry"] == {"resize": [32, 48], "crop": None}
-    assert header["threshold"]["value"] == 17.125
+    assert header["threshold"] == {
+        "value": 17.125,
+        "lingering": 0.625,
+        "frames": 12,
+        "held_out_s": 2.2,
+        "asked_a_day": 0.5,
+        "expected_a_day": 1.25,
+        "interval_a_day": [0.125, 9.5],
+        "provisional": True,
+    }
+    assert header["blocks"][0] == {
+        "model_frames": 8,
+        "frames": 4,
+        "seconds": 0.6,
+        "tail": [9.5, 3.25],
+        "lingering": [4.0],
+    }
 
 
 def parts_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -268,17 +293,36 @@ def test_nothing_is_unpickled(path: Path, save: Callable[[object, Path], object]
     assert not trap.exists()
 
 
-@pytest.mark.parametrize("version", [0, 2, "1.5"])
+@pytest.mark.parametrize("version", [0, 1, 3, "1.5"])
 def test_another_format_version_is_refused_by_its_number(path: Path, version: object) -> None:
     # A later version may say more than this one knows: the number comes first all the same.
     edit_header(path, lambda header: header.update({"format_version": version, "motion": {}, "settings": 3}))
     text = (
-        f"has format version {version}, this stillwatch reads 1; fit the model again, or use the version that made it."
+        f"has format version {version}, this stillwatch reads 2; fit the model again, or use the version that made it."
     )
     assert refused(path) == text
     with pytest.raises(ModelError) as caught:
         read_header(path)
     assert str(caught.value) == f"{path}: {text}"
+
+
+def test_a_model_of_the_first_format_is_refused_with_what_to_do(path: Path) -> None:
+    def as_it_was(header: dict[str, Any]) -> None:
+        header["format_version"] = 1
+        header["threshold"] = {"value": 17.125, "frames": 12, "quantile": 0.995}
+        header["blocks"] = [{"model_frames": 8, "frames": 4, "tail": [9.5, 3.25]}]
+        header["settings"]["shrinkage"] = 0.1
+
+    edit_header(path, as_it_was)
+    assert refused(path) == (
+        "has format version 1, this stillwatch reads 2; fit the model again, or use the version that made it."
+    )
+
+
+@pytest.mark.parametrize("field", ["model_frames", "frames", "seconds", "tail"])
+def test_a_block_that_lacks_a_number_is_refused(path: Path, field: str) -> None:
+    edit_header(path, lambda header: header["blocks"][1].pop(field))
+    assert refused(path) == f"the model is damaged, its header's blocks.1.{field} is unreadable; {RESTORE}"
 
 
 def test_a_header_that_is_not_json_is_refused(path: Path) -> None:
@@ -298,6 +342,8 @@ def test_a_header_that_is_not_json_is_refused(path: Path) -> None:
         ("motion", {}, "motion"),
         ("epsilon", float("nan"), "epsilon"),
         ("fps", float("inf"), "fps"),
+        ("threshold", {"value": 1.5}, "threshold.frames"),
+        ("threshold", {"value": 1.5, "frames": 3, "interval_a_day": [1.0]}, "threshold.interval_a_day.1"),
     ],
 )
 def test_a_damaged_header_is_refused_with_its_place(path: Path, name: str, value: object, place: str) -> None:

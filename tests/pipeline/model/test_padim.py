@@ -51,6 +51,37 @@ def test_a_model_knows_its_grid_and_its_smoothing(model: Model) -> None:
     assert cropped.grid == (4, 4)
 
 
+def test_coarse_scores_are_the_highest_of_each_8_by_8_pixels() -> None:
+    maps = torch.rand(3, 24, 40, generator=torch.Generator().manual_seed(0)) * 9
+    coarse = scores_of(maps, None).coarse()
+    assert coarse.shape == (3, 3, 5)
+    assert coarse.dtype == np.float32
+    for number, row, column in np.ndindex(3, 3, 5):
+        pixels = maps[number, 8 * row : 8 * row + 8, 8 * column : 8 * column + 8]
+        assert coarse[number, row, column] == pixels.max().item()
+
+
+def test_coarse_scores_know_nothing_of_what_a_mask_hides() -> None:
+    maps = torch.full((1, 16, 16), 3.0)
+    maps[0, 2, 3] = 9
+    visible = torch.ones(16, 16)
+    visible[:8, :5] = 0
+    visible[8:] = 0
+    assert scores_of(maps, visible).coarse().tolist() == [[[3.0, 3.0], [0.0, 0.0]]]
+
+
+def test_a_cell_is_masked_where_the_mask_leaves_nothing_of_it(model: Model) -> None:
+    assert model.masked_cells is None
+    mask = np.zeros((48, 64), bool)
+    mask[:16, :20] = True  # two and a half cells wide
+    mask[47, :] = True
+    expected = np.zeros((6, 8), bool)
+    expected[:2, :2] = True
+    masked = replace(model, mask=mask).masked_cells
+    assert masked is not None
+    assert np.array_equal(masked, expected)
+
+
 def test_a_model_takes_another_mask_counted_in_pixels_of_the_source(model: Model, tmp_path: Path) -> None:
     path = tmp_path / "mask.yaml"
     path.write_text("polygons:\n  - [[0, 0], [63, 0], [63, 95], [0, 95]]\n")

@@ -39,8 +39,8 @@ def chain(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     hardware = Hardware(request.param, torch.device("cpu"), 2)
     engine = build_engine(network, PADIM_SIZE, hardware, Precision.FLOAT32)
     fitter = Fitter(network, engine, settings, Geometry(PADIM_SIZE), PADIM_SIZE)
-    for frame in padim_pictures()[0]:
-        fitter.add(frame)
+    for number, frame in enumerate(padim_pictures()[0]):
+        fitter.add(frame, number)
     return Chain(fitter.finish(0.0), engine)
 
 

@@ -46,6 +46,19 @@ def test_a_shrinkage_that_is_no_share_is_refused(shrinkage: float) -> None:
     assert str(caught.value) == f"--shrinkage is {shrinkage:g}, expected 0 to 1."
 
 
+@pytest.mark.parametrize(("clocked", "shrinkage"), [(True, 0.7), (False, 0.1)])
+def test_a_shrinkage_that_was_not_given_is_footages_or_pictures(clocked: bool, shrinkage: float) -> None:
+    assert Settings().shrinkage is None
+    assert Settings(dims=7).for_footage(clocked=clocked) == Settings(dims=7, shrinkage=shrinkage)
+
+
+@pytest.mark.parametrize("clocked", [True, False])
+@pytest.mark.parametrize("shrinkage", [0.0, 0.3, 1.0])
+def test_a_shrinkage_that_was_given_is_kept(clocked: bool, shrinkage: float) -> None:
+    assert Settings(shrinkage=shrinkage).for_footage(clocked=clocked).shrinkage == shrinkage
+    assert PAPER.for_footage(clocked=clocked) == PAPER
+
+
 def test_changes_are_checked_like_the_first_choice() -> None:
     changed = Settings().with_changes(grid=4, dims=None)
     assert (changed.grid, changed.dims, changed.backbone) == (4, None, "efficientnet_lite0")

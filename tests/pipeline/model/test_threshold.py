@@ -1,94 +1,407 @@
-"""Blocks that do not depend on how footage comes in, and the quantile of what they held out."""
+"""Thresholds from blocks: which of them count, what is promised of the result, and whether that is kept."""
 
 from __future__ import annotations
 
+import math
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Literal
+
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import ndimage, signal
 
-from pipeline.errors import ModelError
-from pipeline.model.threshold import FIRST_BLOCK, MIN_FRAMES, QUANTILE, TAIL, Block, block_end, provisional_threshold
+from pipeline.errors import ConfigError, ModelError
+from pipeline.lingering import LINGERING_S
+from pipeline.model.threshold import QUANTILE, TAIL, Block, Threshold
+from pipeline.model.threshold import calibrated as calibrated_in
+from pipeline.policy import Policy
+from tests.pipeline.model import plain
 
+HOUR_S, DAY_S = 3600.0, 86400.0
+POLICY = Policy()
+LINGERING = round(LINGERING_S * 5)  # frames
 
-def blocks_of(scores: list[float], dims: int) -> tuple[list[Block], list[float]]:
-    """Blocks of a fit in which frame n had the raw score scores[n], and the scores that count for the threshold."""
-    blocks, counted, seen = [], [], FIRST_BLOCK
-    while seen < len(scores):
-        held_out = scores[seen : block_end(seen)]
-        blocks.append(Block.of(seen, held_out))
-        counted += held_out if seen >= 2 * dims else []
-        seen += len(held_out)
-    return blocks, counted
-
-
-@given(st.integers(0, 10**9))
-def test_a_block_ends_after_it_begins_and_holds_at_most_half_of_what_was_seen_or_32(seen: int) -> None:
-    end = block_end(seen)
-    assert end > seen
-    assert end == FIRST_BLOCK or end <= max(1.5 * seen, seen + 32)
+Floats = NDArray[np.float64]
 
 
-@given(st.integers(0, 10**6), st.integers(0, 10**6))
-def test_every_frame_of_a_block_sees_the_same_end(seen: int, more: int) -> None:
-    end = block_end(seen)
-    assert block_end(min(seen + more, end - 1)) == end
-    assert block_end(seen + more) >= end
+def footage_block(seed: int = 0, *, seconds: float = 6 * HOUR_S, model_frames: int = 10**6, peaks: int = 40) -> Block:
+    """Block with a peak every few minutes, of gamma distributed heights, and half as high ones of what lingers."""
+    source = np.random.RandomState(seed)
+    tail, stays = (np.sort(level + source.gamma(2, 1, peaks))[::-1] for level in (10, 5))
+    return Block(model_frames, round(seconds * 5), seconds, tuple(tail.tolist()), tuple(stays.tolist()))
 
 
-def test_a_day_of_footage_needs_few_blocks() -> None:
-    ends, seen = 0, 0
-    while seen < 24 * 3600 * 5:
-        seen = block_end(seen)
-        ends += 1
-    assert ends <= 30
+def picture_block(scores: list[float], model_frames: int = 100) -> Block:
+    return Block.of_pictures(model_frames, scores)
+
+
+def calibrated(blocks: Iterable[Block], dims: int, a_day: float = 1.0) -> Threshold:
+    """Threshold in a scene all of whose places look alike, so that footage alone speaks."""
+    return calibrated_in(blocks, dims, 0.0, a_day)
+
+
+# Blocks
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200))
-def test_a_block_keeps_its_highest_scores_falling(scores: list[float]) -> None:
-    block = Block.of(30, scores)
-    assert (block.model_frames, block.frames) == (30, len(scores))
+def test_a_block_of_pictures_keeps_its_highest_scores_falling(scores: list[float]) -> None:
+    block = picture_block(scores, 30)
+    assert (block.model_frames, block.frames, block.seconds, block.lingering) == (30, len(scores), 0, ())
     assert list(block.tail) == sorted(scores)[: -TAIL - 1 : -1]
 
 
-@pytest.mark.parametrize("frames", [MIN_FRAMES, 40, 201, 419, 2000, 9000])
-def test_the_threshold_is_numpys_quantile_of_the_held_out_scores(frames: int) -> None:
-    scores = np.random.RandomState(frames).gamma(3, 2, frames).tolist()
-    blocks, counted = blocks_of(scores, dims=4)
-    threshold = provisional_threshold(blocks, dims=4)
-    # The lowest score that this share of the frames does not exceed.
-    assert threshold.value == np.quantile(counted, QUANTILE, method="inverted_cdf")
-    assert threshold.frames == len(counted)
-    assert threshold.quantile == pytest.approx(np.mean(np.array(counted) <= threshold.value))
-    assert threshold.quantile >= QUANTILE
+@settings(max_examples=100, deadline=None)
+@given(
+    st.lists(st.sampled_from([0.25, 0.25, 0.25, 0.5, 1.0, 2.0, 2.25, 6.0, -3.0, -30.0]), min_size=1, max_size=80),
+    st.data(),
+)
+def test_a_block_of_footage_keeps_peaks_and_the_time_without_gaps(steps: list[float], data: st.DataObject) -> None:
+    times_s = np.cumsum([0.0, *steps]).tolist()
+    frames = len(times_s)
+    scores, stays = (
+        data.draw(st.lists(st.floats(0, 100), min_size=frames, max_size=frames)) for _ in ("of a moment", "lingering")
+    )
+    block = Block.of_footage(70, times_s, scores, stays, POLICY)
+    assert (block.model_frames, block.frames) == (70, frames)
+    assert block.seconds == sum(step for step in steps if 0 < step <= 2)
+    assert list(block.tail) == plain.peaks(times_s, scores, 2, 1)
+    assert list(block.lingering) == plain.peaks(times_s, stays, 2, 1)
 
 
-@pytest.mark.parametrize("hours", [1, 3, 24])
-def test_the_threshold_of_long_footage_has_the_quantile_it_claims(hours: int) -> None:
-    scores = np.random.RandomState(hours).gamma(3, 2, hours * 3600 * 5).tolist()
-    blocks, counted = blocks_of(scores, dims=100)
-    threshold = provisional_threshold(blocks, dims=100)
-    assert np.mean(np.array(counted) <= threshold.value) >= QUANTILE
-    assert threshold.quantile <= np.mean(np.array(counted) <= threshold.value)
+def test_a_long_block_of_footage_keeps_64_peaks() -> None:
+    noise = np.random.RandomState(0).gamma(3, 2, (2, 5 * 3600)).tolist()
+    block = Block.of_footage(70, [number / 5 for number in range(5 * 3600)], noise[0], noise[1], POLICY)
+    assert len(block.tail) == len(block.lingering) == TAIL == 64
+    assert block.seconds == 3599.8
 
 
-def test_blocks_of_a_model_that_saw_little_do_not_count() -> None:
-    early, late = Block.of(8, [100.0] * 4), Block.of(12, [1.0, 2.0, 3.0])
-    assert provisional_threshold([early, late], dims=6).value == 3
+def test_frames_before_anything_can_have_stayed_leave_nothing_of_what_lingers() -> None:
+    times_s = [number / 5 for number in range(100)]
+    known = [None] * 25 + [float(number % 40) for number in range(75)]
+    block = Block.of_footage(70, times_s, [1.0] * 100, known, POLICY)
+    assert list(block.lingering) == plain.peaks(times_s[25:], [score for score in known if score is not None], 2, 1)
+    assert Block.of_footage(70, times_s, [1.0] * 100, [None] * 100, POLICY).lingering == ()
 
 
-def test_without_any_other_the_last_block_stands_in() -> None:
-    first, last = Block.of(8, [100.0] * 4), Block.of(12, [1.0, 2.0, 3.0])
-    threshold = provisional_threshold([first, last], dims=100)
-    assert (threshold.value, threshold.frames, threshold.quantile) == (3, 3, 1)
+# Which blocks count
+
+
+def test_blocks_of_models_that_had_seen_less_than_twice_the_numbers_of_an_embedding_do_not_count() -> None:
+    few, enough = footage_block(1, model_frames=199), footage_block(2, model_frames=200)
+    assert calibrated([few, enough], dims=100) == calibrated([enough], dims=100)
+    assert calibrated([few, enough], dims=99) != calibrated([enough], dims=99)
+
+
+def test_blocks_of_models_that_had_seen_less_than_a_quarter_of_the_last_do_not_count() -> None:
+    last = footage_block(3, model_frames=4000)
+    few, enough = footage_block(1, model_frames=999), footage_block(2, model_frames=1000)
+    assert calibrated([few, enough, last], dims=10) == calibrated([enough, last], dims=10)
+    assert calibrated([few, enough, last], dims=10).frames == enough.frames + last.frames
+
+
+def test_without_any_that_count_the_last_block_stands_in() -> None:
+    blocks = [footage_block(seed, model_frames=60 + seed) for seed in range(3)]
+    assert calibrated(blocks, dims=100) == calibrated(blocks[-1:], dims=10)
 
 
 def test_blocks_may_come_from_anywhere_once() -> None:
-    blocks = [Block.of(50, [float(score) for score in range(count)]) for count in (700, 30, 5)]
-    assert provisional_threshold(iter(blocks), dims=4) == provisional_threshold(blocks[::-1], dims=4)
+    blocks = [footage_block(seed) for seed in range(3)]
+    assert calibrated(iter(blocks), dims=4) == calibrated(blocks[::-1], dims=4)
+
+
+# Footage
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 99), st.sampled_from([1, 3]), st.floats(0, 1))
+def test_what_was_asked_for_is_expected_where_the_footage_can_speak_of_it(seed: int, count: int, place: float) -> None:
+    blocks = [footage_block(seed + number) for number in range(count)]
+    seconds = count * 6 * HOUR_S
+    # From the fewest that may be spoken of to a fifth of the peaks there are.
+    fewest, most = DAY_S / seconds / 10, 8 * count * DAY_S / seconds
+    asked = fewest * (most / fewest) ** place * 1.000001
+    threshold = calibrated(blocks, 10, asked)
+    assert threshold.expected_a_day == pytest.approx(asked, rel=0.01)
+    assert (threshold.asked_a_day, threshold.at_most, threshold.provisional) == (asked, False, False)
+    assert (threshold.frames, threshold.held_out_s) == (sum(block.frames for block in blocks), seconds)
+    assert threshold.interval_a_day is not None
+    low, high = threshold.interval_a_day
+    assert 0 <= low < asked < high < math.inf
+    assert 0 < threshold.lingering < 1 < threshold.value
+
+
+@pytest.mark.parametrize("seconds", [60.0, HOUR_S, 6 * HOUR_S])
+def test_no_fewer_are_spoken_of_than_one_in_ten_times_the_footage(seconds: float) -> None:
+    block = footage_block(seconds=seconds, peaks=20)
+    fewest = DAY_S / (10 * seconds)
+    threshold = calibrated([block], 10, fewest / 50)
+    assert threshold.at_most
+    assert threshold.needed_s == pytest.approx(50 * seconds)
+    assert threshold.expected_a_day == pytest.approx(fewest, rel=0.01)
+    assert replace(threshold, asked_a_day=fewest * 1.000001) == calibrated([block], 10, fewest * 1.000001)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 99), st.floats(0.5, 100), st.floats(0.5, 100))
+def test_fewer_false_alarms_never_have_lower_thresholds(seed: int, one: float, other: float) -> None:
+    strict, lax = (calibrated([footage_block(seed)], 10, asked) for asked in sorted((one, other)))
+    assert strict.value >= lax.value
+
+
+def test_scores_on_another_scale_have_their_threshold_on_it() -> None:
+    block = footage_block()
+    tails = [tuple(7 * score for score in tail) for tail in (block.tail, block.lingering)]
+    scaled, threshold = calibrated([replace(block, tail=tails[0], lingering=tails[1])], 10), calibrated([block], 10)
+    assert scaled.value == pytest.approx(7 * threshold.value, rel=1e-3)
+    assert scaled.lingering == pytest.approx(threshold.lingering, rel=1e-3)
+
+
+def test_where_what_lingers_is_as_high_as_a_moment_there_is_one_threshold_for_all_that_is_allowed() -> None:
+    block = footage_block()
+    threshold = calibrated([replace(block, lingering=tuple(1.5 * peak for peak in block.tail))], 10)
+    assert threshold.lingering == 1
+    assert threshold.expected_a_day == pytest.approx(1, rel=0.01)
+
+
+def test_where_nothing_can_have_lingered_there_is_no_threshold_of_its_own_for_it() -> None:
+    # Recordings too short for it say nothing of it, and least of all that it is low.
+    block = replace(footage_block(), lingering=())
+    threshold = calibrated([block], 10)
+    assert threshold.lingering == 1
+    assert threshold.expected_a_day == pytest.approx(1, rel=0.01)
+
+
+def test_below_the_lowest_peak_of_a_block_that_kept_no_more_nothing_is_counted() -> None:
+    full = Block(10**6, 10**5, 6 * HOUR_S, tuple(np.linspace(30, 20, TAIL).tolist()), (5.0, 4.0))
+    # What the second block kept below 20 is not all there was in that time: the first may have had as much.
+    above, below = tuple(np.linspace(29, 21, 10).tolist()), tuple(np.linspace(19, 12, 30).tolist())
+    others = [Block(10**6, 10**5, 6 * HOUR_S, tail, (5.0, 4.0)) for tail in (above + below, above)]
+    for asked in (1.0, 100.0, 1e4):
+        assert calibrated([full, others[0]], 10, asked) == calibrated([full, others[1]], 10, asked)
+        assert calibrated([full, others[0]], 10, asked).value >= 20
+
+
+def test_of_more_peaks_than_a_tail_is_fitted_to_the_highest_alone_matter() -> None:
+    block = footage_block(peaks=63)
+    lower = replace(block, tail=(*block.tail[:31], *(1.5 for _ in range(32))))
+    assert calibrated([lower], 10).value == calibrated([block], 10).value
+
+
+@pytest.mark.parametrize(
+    ("tail", "lingering"),
+    [
+        ((0.0,) * 20, (0.0,) * 20),  # a frozen picture, scored exactly
+        ((2e-6,) * 64, (1e-6,) * 64),  # and by rounding
+        ((7.0,) * 30, (3.0,) * 30),
+        ((7.0,), (3.0,)),
+        ((7.0,), (0.0,)),
+        ((1e9, 7.0, 6.5, 6.0), (1e9, 3.0, 2.5, 2.0)),
+        ((3e38, *[7.0] * 63), (3e38, *[3.0] * 63)),
+        ((5.0, 0.0, 0.0, 0.0), (4.0, 0.0, 0.0, 0.0)),
+    ],
+)
+@pytest.mark.parametrize("asked", [1e-3, 1.0, 1e5])
+def test_strange_tails_have_a_finite_threshold_at_once(
+    tail: tuple[float, ...], lingering: tuple[float, ...], asked: float
+) -> None:
+    begin = time.perf_counter()
+    threshold = calibrated([Block(10**6, 3000, 600.0, tail, lingering)], 10, asked)
+    assert time.perf_counter() - begin < 5
+    assert 1 <= threshold.value < math.inf
+    assert 0 < threshold.lingering <= 1
+    assert threshold.value * threshold.lingering >= 1 - 1e-9
+    assert threshold.expected_a_day is not None
+    assert threshold.interval_a_day is not None
+    low, high = threshold.interval_a_day
+    assert 0 <= low <= high < math.inf
+    assert threshold.expected_a_day <= high
+    assert threshold.promise
+
+
+@pytest.mark.parametrize("score", [0.0, 2e-6, 0.5])
+def test_a_frozen_picture_is_promised_no_less_than_its_length_can_speak_of(score: float) -> None:
+    threshold = calibrated([Block(10**6, 3000, 600.0, (score,) * 20, (score,) * 20)], 10)
+    assert threshold.expected_a_day == pytest.approx(DAY_S / 6000, rel=0.01)
+    assert threshold.value < 2
+
+
+@pytest.mark.parametrize(
+    ("seconds", "share"), [(3.0, 1.0), (10.0, 1.0), (60.0, 0.534), (HOUR_S, 0.1275), (DAY_S, 0.0419)]
+)
+def test_no_threshold_lies_below_a_share_of_the_distance_of_another_place_that_fades(
+    seconds: float, share: float
+) -> None:
+    block = footage_block(seconds=seconds)
+    threshold = calibrated_in([block], 10, 5000.0, 1e4)
+    assert threshold.value == pytest.approx(5000 * share, rel=1e-3)
+    assert threshold.lingering == 1
+    assert threshold.expected_a_day == pytest.approx(DAY_S / (10 * seconds))  # no fewer can be spoken of
+
+
+def test_another_place_that_is_near_changes_nothing() -> None:
+    for asked in (0.5, 20.0):
+        assert calibrated_in([footage_block()], 10, 15.0, asked) == calibrated([footage_block()], 10, asked)
+
+
+def test_another_place_may_raise_the_threshold_of_what_lingers_alone() -> None:
+    low = calibrated([footage_block(seconds=10.0)], 10)
+    between = low.value * (1 + low.lingering) / 2
+    raised = calibrated_in([footage_block(seconds=10.0)], 10, between)
+    assert raised.value == low.value
+    assert raised.value * raised.lingering == pytest.approx(between)
+
+
+# Pictures without a clock
+
+
+@pytest.mark.parametrize("frames", [16, 40, 201, 419, 2000])
+def test_the_threshold_of_pictures_is_numpys_quantile_of_the_held_out_scores(frames: int) -> None:
+    scores = np.random.RandomState(frames).gamma(3, 2, frames)
+    blocks = [picture_block(part.tolist()) for part in np.array_split(scores, math.ceil(frames / 60))]
+    threshold = calibrated(blocks, dims=4)
+    # The lowest score that this share of the pictures does not exceed.
+    assert threshold.value == np.quantile(scores, QUANTILE, method="inverted_cdf")
+    assert threshold == Threshold(threshold.value, frames)
+    assert np.mean(scores <= threshold.value) >= QUANTILE
+
+
+@pytest.mark.parametrize("frames", [9000, 100_000])
+def test_pictures_that_a_full_tail_did_not_keep_raise_the_threshold(frames: int) -> None:
+    scores = np.random.RandomState(frames).gamma(3, 2, frames)
+    blocks = [picture_block(part.tolist()) for part in np.array_split(scores, 4)]
+    kept = max(block.tail[-1] for block in blocks)
+    assert calibrated(blocks, dims=4).value == max(np.quantile(scores, QUANTILE, method="inverted_cdf"), kept)
+
+
+def test_pictures_that_all_score_nothing_have_a_threshold_of_one_standard_deviation() -> None:
+    assert calibrated([picture_block([0.0] * 30)], dims=4).value == 1
+
+
+# What is promised, and refused
+
+
+def a_threshold(asked: float, expected: float, low: float, high: float, seconds: float) -> Threshold:
+    return Threshold(20.0, 100, seconds, 0.5, asked, expected, (low, high))
+
+
+@pytest.mark.parametrize(
+    ("threshold", "sentence"),
+    [
+        (
+            a_threshold(1.0, 1.0, 0.0421, 4.04, 9000.0),
+            "1 false alarms a day (0.042 to 4) are to be expected",
+        ),
+        (
+            a_threshold(24.0, 23.6, 9.6, 1044.0, 9000.0),
+            "24 false alarms a day (10 to 1,040) are to be expected",
+        ),
+        (
+            a_threshold(1.0, 45.2, 3.35, 191.0, 191.0),
+            "at most 45 false alarms a day (3.4 to 191): 3 minutes of footage cannot speak for fewer, "
+            "2.4 hours could for the 1 asked for",
+        ),
+        (
+            a_threshold(0.1, 2.4, 0.0, 9.4, 3600.0),
+            "at most 2.4 false alarms a day (0 to 9.4): 1 hour of footage cannot speak for fewer, "
+            "24 hours could for the 0.1 asked for",
+        ),
+        (
+            replace(a_threshold(1.0, 45.2, 3.35, 191.0, 191.0), provisional=True),
+            "45 false alarms a day (3.4 to 191), a guess: no part of the footage was scored by a model of all the rest",
+        ),
+        (Threshold(20.0, 12_345), "99% of 12,345 pictures that the model had not seen score lower"),
+    ],
+)
+def test_a_threshold_says_in_a_sentence_what_it_promises(threshold: Threshold, sentence: str) -> None:
+    assert threshold.promise == sentence
+
+
+def test_footage_of_just_the_length_that_is_needed_is_enough() -> None:
+    assert a_threshold(1.0, 1.0, 0.1, 4.0, 8640.0).needed_s == 8640
+    assert not a_threshold(1.0, 1.0, 0.1, 4.0, 8640.0).at_most
+    assert a_threshold(1.0, 1.0, 0.1, 4.0, 8639.9).at_most
+    assert (Threshold(20.0, 100).needed_s, Threshold(20.0, 100).at_most) == (0, False)
+
+
+@pytest.mark.parametrize("asked", [0.0, -1.0, math.inf, math.nan])
+def test_a_number_of_false_alarms_that_cannot_be_aimed_at_is_refused(asked: float) -> None:
+    with pytest.raises(ConfigError) as caught:
+        calibrated([footage_block()], 10, asked)
+    assert str(caught.value) == f"{asked:g} false alarms a day cannot be aimed at; ask for a number above 0."
 
 
 def test_no_block_gives_no_threshold() -> None:
     with pytest.raises(ModelError) as caught:
-        provisional_threshold([], dims=4)
+        calibrated([], dims=4)
     assert str(caught.value) == "a threshold needs 16 frames; fit on more footage."
+
+
+# Whether it is kept
+
+
+def watched(frames: int, kind: Literal["normal", "gamma"], frames_alike: float, seed: int) -> tuple[Floats, Floats]:
+    """Scores of a moment and of what lingers at 5 frames/s: six cells of noise that hangs together for a while."""
+    keep = math.exp(-1 / frames_alike)
+    parts = 1 if kind == "normal" else 2
+    source = np.random.RandomState(seed)
+    noise = signal.lfilter([math.sqrt(1 - keep**2)], [1, -keep], source.normal(0, 1, (parts, 6, frames)))
+    cells = 10 + 1.5 * noise[0] if kind == "normal" else 2 + 2 * np.square(noise).sum(axis=0)
+    return cells.max(axis=0), np.max([looking_back(cell, LINGERING + 1) for cell in cells], axis=0)
+
+
+def looking_back(scores: Floats, frames: int) -> Floats:
+    """The least over so many frames up to each; 0 where there are not so many."""
+    least: Floats = ndimage.minimum_filter1d(scores, frames, origin=(frames - 1) // 2, mode="constant", cval=0)
+    return least
+
+
+def events(moment: Floats, stays: Floats, threshold: Threshold) -> int:
+    """What would have been events: for a second above either threshold, five seconds apart."""
+    scores = np.maximum(moment / threshold.value, stays / (threshold.value * threshold.lingering))
+    return plain.clusters(np.flatnonzero(looking_back(scores, 6) > 1), 25)
+
+
+def test_looking_back_is_the_least_of_the_frames_before() -> None:
+    scores = np.random.RandomState(0).rand(60)
+    assert looking_back(scores, 6)[5:].tolist() == [scores[place - 5 : place + 1].min() for place in range(5, 60)]
+
+
+def daily(asked: float, days: float, kind: Literal["normal", "gamma"], frames_alike: float) -> float:
+    """Events a day on other footage, after calibration on two hours of it; the mean of eight times."""
+    counts, frames = [], 2 * 18_000
+    for seed in range(8):
+        moment, stays = watched(frames, kind, frames_alike, seed)
+        blocks = []
+        for part in np.array_split(np.arange(frames), 4):
+            known = [None if frame < LINGERING else stays[frame].item() for frame in part.tolist()]
+            blocks.append(Block.of_footage(10**6, (part / 5).tolist(), moment[part].tolist(), known, POLICY))
+        threshold = calibrated(blocks, 10, asked)
+        assert threshold.expected_a_day == pytest.approx(asked, rel=0.01)
+        later = watched(round(days * DAY_S * 5), kind, frames_alike, 1000 + seed)
+        counts.append(events(*later, threshold) / days)
+    return float(np.mean(counts))
+
+
+KINDS = pytest.mark.parametrize(("kind", "frames_alike"), [("normal", 10.0), ("gamma", 3.0), ("gamma", 10.0)])
+
+
+@KINDS
+def test_on_other_footage_there_are_about_as_many_false_alarms_as_were_asked_for(
+    kind: Literal["normal", "gamma"], frames_alike: float
+) -> None:
+    # Two in the time that was looked at.
+    assert 12 <= daily(24.0, 0.25, kind, frames_alike) <= 48
+
+
+@KINDS
+def test_fewer_than_the_footage_can_have_shown_err_on_the_quiet_side(
+    kind: Literal["normal", "gamma"], frames_alike: float
+) -> None:
+    # Half of one in the time that was looked at. A normal distribution's tail falls faster than can be told from it,
+    # so what is expected of all that is plausible is several times what comes: that may be, the other way not.
+    assert 0.6 <= daily(6.0, 0.5, kind, frames_alike) <= 12

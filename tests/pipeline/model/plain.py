@@ -1,0 +1,77 @@
+"""What calibration does, written as plainly as it is said: slow, and without the code it is held against."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.lingering import LINGERING_S
+
+Floats = NDArray[np.float64]
+
+# Stamps are not quite even, so durations are met a twentieth of a second early.
+EARLY_S, APART_S = 0.05, 5.0
+
+
+def stretches(times_s: Sequence[float], gap_s: float) -> list[list[int]]:
+    """Places of frames that follow one another without a gap, a falling time or a repeated one."""
+    found: list[list[int]] = []
+    for place, time_s in enumerate(times_s):
+        if place and times_s[place - 1] < time_s <= times_s[place - 1] + gap_s:
+            found[-1].append(place)
+        else:
+            found.append([place])
+    return found
+
+
+def lingering(times_s: Sequence[float], cells: Sequence[Floats], gap_s: float) -> list[Floats | None]:
+    """Least of each cell since the last frame that is `LINGERING_S` old, where there is one."""
+    least: list[Floats | None] = []
+    for stretch in stretches(times_s, gap_s):
+        for number, place in enumerate(stretch):
+            old = [then for then in stretch[: number + 1] if times_s[then] <= times_s[place] - LINGERING_S + EARLY_S]
+            seen = stretch[stretch.index(old[-1]) : number + 1] if old else []
+            least.append(np.min([cells[then] for then in seen], axis=0) if seen else None)
+    return least
+
+
+def lasting(times_s: Sequence[float], scores: Sequence[float], gap_s: float, duration_s: float) -> list[list[Floats]]:
+    """For each stretch, (time, least score over the duration before it) of the frames that look back so far."""
+    found = []
+    for stretch in stretches(times_s, gap_s):
+        rows = []
+        for place in stretch:
+            if times_s[place] - times_s[stretch[0]] < duration_s - EARLY_S:
+                continue
+            since_s = times_s[place] - duration_s - EARLY_S
+            least = min(scores[then] for then in stretch if then <= place and times_s[then] >= since_s)
+            rows.append(np.array([times_s[place], least]))
+        found.append(rows)
+    return found
+
+
+def peaks(
+    times_s: Sequence[float], scores: Sequence[float], gap_s: float, duration_s: float, most: int = 64
+) -> list[float]:
+    """The highest that lasted, then the highest more than five seconds from it or in another stretch, and so on."""
+    rows = [
+        (least, stretch, time_s)
+        for stretch, lasted in enumerate(lasting(times_s, scores, gap_s, duration_s))
+        for time_s, least in lasted
+    ]
+    if not rows:
+        return [max(scores)] if len(scores) else []
+    kept: list[tuple[float, int, float]] = []
+    for row in sorted(rows, key=lambda row: -row[0]):
+        if all(row[1] != other[1] or abs(row[2] - other[2]) > APART_S for other in kept):
+            kept.append(row)
+    return [least for least, _, _ in kept[:most]]
+
+
+def clusters(places: NDArray[np.int64], apart: int) -> int:
+    """How many groups of places there are, more than so far from each other."""
+    far = [later for earlier, later in itertools.pairwise(places.tolist()) if later - earlier > apart]
+    return len(far) + (1 if len(places) else 0)
