@@ -94,9 +94,10 @@ def draw_box(picture: Image, box: Box, label: str) -> None:
     thickness = max(1, line // 9)
     cv2.rectangle(picture, (x, y), (x + width - 1, y + height - 1), ALARM, thickness)
     top = y - line if y >= line else y
-    right = x + _text_width(label, size) + line // 2
-    cv2.rectangle(picture, (x, top), (right, top + line - 1), ALARM, cv2.FILLED)
-    _text(picture, label, (x + line // 4, top + round(line * 0.73)), size, PAPER)
+    room = _text_width(label, size) + line // 2
+    left = max(0, min(x, picture.shape[1] - 1 - room))
+    cv2.rectangle(picture, (left, top), (left + room, top + line - 1), ALARM, cv2.FILLED)
+    _text(picture, label, (left + line // 4, top + round(line * 0.73)), size, PAPER)
 
 
 def contact_sheet(pictures: Sequence[Image], labels: Sequence[str], columns: int) -> Image:

@@ -64,12 +64,20 @@ class VideoWriter:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is None:
-            with self._own_errors():
-                self._opened.close()
+            self.close()
         else:
-            # The block's own exception goes on by itself. written_whole would take any OSError for one of writing
-            # this file, whatever it was about: it hears that the file is abandoned, not why.
-            self._opened.__exit__(GeneratorExit, GeneratorExit(), None)
+            self.abandon()
+
+    def close(self) -> None:
+        """End the file and give it its name; for whom a block will not do."""
+        with self._own_errors():
+            self._opened.close()
+
+    def abandon(self) -> None:
+        """Leave nothing behind."""
+        # A block's own exception goes on by itself. written_whole would take any OSError for one of writing
+        # this file, whatever it was about: it hears that the file is abandoned, not why.
+        self._opened.__exit__(GeneratorExit, GeneratorExit(), None)
 
     def write(self, picture: Image, time_s: float) -> None:
         """Append a picture, (H, W, 3) uint8 RGB. A time not later than the one before is moved 1 ms past it.

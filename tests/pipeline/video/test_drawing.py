@@ -147,6 +147,14 @@ def test_a_label_stands_inside_where_there_is_no_room_above() -> None:
     assert differs(picture, grey())[5:23, 100:120].all()
 
 
+def test_a_label_stays_in_the_picture_at_its_right_border() -> None:
+    inside, at_the_border = grey(), grey()
+    draw_box(inside, (100, 60, 8, 90), "1.42")
+    draw_box(at_the_border, (418, 60, 8, 90), "1.42")
+    text = [differs(picture, grey())[42:60].sum() for picture in (inside, at_the_border)]
+    assert text[0] == text[1]
+
+
 def test_a_contact_sheet_shows_pictures_in_rows_with_labels_beneath() -> None:
     pictures = [grey((120, 200), level) for level in (60, 90, 120, 150, 180)]
     sheet = contact_sheet(pictures, ["one", "two", "three", "four", "five"], columns=3)

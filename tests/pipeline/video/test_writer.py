@@ -18,6 +18,7 @@ from av.video.reformatter import ColorRange
 from pipeline.errors import OutputError, ShapeError, SourceLost
 from pipeline.types import Image, Size
 from pipeline.video.writer import VideoWriter
+from tests.stillwatch.running import files_up_to
 
 SIZE: Size = (48, 64)
 RED, BLUE = (200, 40, 30), (20, 60, 190)
@@ -164,6 +165,74 @@ def test_an_exception_leaves_what_was_there_and_goes_on_unchanged(error: BaseExc
     assert caught.value is error
     assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
     assert (tmp_path / "clip.mp4").read_bytes() == before
+
+
+def opened(path: Path, count: int) -> VideoWriter:
+    """A writer that has written so many pictures, in no block."""
+    writer = VideoWriter(path)
+    for number in range(count):
+        writer.write(noise(number), number)
+    return writer
+
+
+def write_on(writer: VideoWriter) -> None:
+    for number in range(10, 200):
+        writer.write(noise(number), number)
+
+
+def test_closing_gives_the_file_its_name_and_once_is_enough(tmp_path: Path) -> None:
+    writer = opened(tmp_path / "clip.mp4", 3)
+    assert [path.name for path in tmp_path.iterdir()] == [".clip.mp4.part"]
+    writer.close()
+    content = (tmp_path / "clip.mp4").read_bytes()
+    writer.close()
+    writer.abandon()
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+    assert (tmp_path / "clip.mp4").read_bytes() == content
+    assert [float(time) for time in times_of(tmp_path / "clip.mp4")] == [0, 1, 2]
+
+
+@pytest.mark.parametrize("count", [0, 1, 40])
+def test_abandoning_leaves_what_was_there(count: int, tmp_path: Path) -> None:
+    before = write(tmp_path / "clip.mp4", [0, 1]).read_bytes()
+    writer = opened(tmp_path / "clip.mp4", count)
+    writer.abandon()
+    writer.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["clip.mp4"]
+    assert (tmp_path / "clip.mp4").read_bytes() == before
+
+
+def test_closing_without_a_picture_makes_no_file(tmp_path: Path) -> None:
+    VideoWriter(tmp_path / "clip.mp4").close()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_closing_on_a_full_disk_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    writer = opened(path, 10)
+    with files_up_to(1000), pytest.raises(OutputError) as caught:
+        writer.close()
+    assert str(caught.value) == f"{path}: cannot be written, file too large; free some space or choose another place."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_abandoning_after_the_disk_was_full_leaves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "clip.mp4"
+    writer = opened(path, 10)
+    with files_up_to(20_000), pytest.raises(OutputError) as caught:
+        write_on(writer)
+    writer.abandon()
+    assert str(caught.value) == f"{path}: cannot be written, file too large; free some space or choose another place."
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_writers_side_by_side_do_not_mind_each_other(tmp_path: Path) -> None:
+    one, other = opened(tmp_path / "one.mp4", 5), opened(tmp_path / "other.mp4", 3)
+    one.abandon()
+    other.write(noise(3), 3)
+    other.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["other.mp4"]
+    assert len(times_of(tmp_path / "other.mp4")) == 4
 
 
 def test_a_missing_folder_is_found_with_the_first_picture(tmp_path: Path) -> None:
