@@ -2,8 +2,8 @@
 
     python -m benchmarks.replay FOOTAGE [--fps 5] [--rounds 5] [--threads 2] [--json]
 
-Counted is `replay` to scores.csv alone, from opening the file to the finished folder, with a model that is loaded
-already; beside it, in turn, the backbone on the same frames in memory.
+Counted is `replay` without the heatmap video (scores, events, clips, report), from opening the file to the finished
+folder, with a model that is loaded already; beside it, in turn, the backbone on the same frames in memory.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.fit import FitOptions, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import choose_hardware
 from pipeline.process import prepare_process
-from pipeline.replay import ReplayOptions, replay
+from pipeline.replay import ReplayOptions, Task, replay
 from pipeline.scoring import BATCH
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
@@ -48,7 +48,8 @@ def main() -> None:
     for _ in range(arguments.rounds):
         with tempfile.TemporaryDirectory() as out:
             begun = time.perf_counter()
-            replay(sources, detector, Path(out), ReplayOptions(arguments.fps, heatmap=False))
+            tasks = [Task(source, fitted.model, "camera") for source in sources]
+            replay(tasks, lambda _: detector, Path(out), ReplayOptions(arguments.fps, heatmap=False))
             whole.append(time.perf_counter() - begun)
         batches = [np.stack(frames[first : first + BATCH]) for first in range(0, len(frames), BATCH)]
         begun = time.perf_counter()

@@ -5,6 +5,7 @@ A group of options reaches its command as one value: `window`, `recipe` or `hard
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import wraps
@@ -13,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ModelError
+from pipeline.files import check_writable
 from pipeline.types import Size
 
 if TYPE_CHECKING:
@@ -26,6 +28,8 @@ __all__ = [
     "HardwareChoices",
     "Recipe",
     "Window",
+    "alarms_option",
+    "check_model_output",
     "footage_argument",
     "hardware_options",
     "json_option",
@@ -127,8 +131,40 @@ class Recipe:
         return settings if self.dims is None else settings.with_changes(dims=_dims(self.dims))
 
 
+def _finite(_context: click.Context, _option: click.Parameter, a_day: float | None) -> float | None:
+    # FloatRange lets both pass, and a day of footage may be scored before the threshold is due.
+    if a_day is not None and not math.isfinite(a_day):
+        raise ConfigError(f"{a_day:g} false alarms a day cannot be aimed at; ask for a number above 0.")
+    return a_day
+
+
 footage_argument = click.argument("footage", nargs=-1, required=True, metavar="FOOTAGE...")
+alarms_option = click.option(
+    "--false-alarms-per-day",
+    type=click.FloatRange(min=0, min_open=True),
+    callback=_finite,
+    metavar="N",
+    help="False events a day that the threshold aims at.  [default: 1]",
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def check_model_output(output: Path) -> None:
+    """Refuse a place for a model before the work is done.
+
+    Raises:
+        OutputError: it cannot be written.
+        ConfigError: a file that is no model is there: footage, perhaps, that was named after -o by mistake.
+    """
+    check_writable(output)
+    if output.suffix == ".stillwatch" or not output.exists():
+        return
+    from pipeline.model.model_file import read_header
+
+    try:
+        read_header(output)
+    except ModelError as error:
+        raise ConfigError(f"{output}: is there already and is no model; give another name.") from error
 
 
 def window_options(command: Command) -> Command:
@@ -195,7 +231,7 @@ def recipe_options(command: Command) -> Command:
             "--shrinkage",
             type=click.FloatRange(0, 1),
             metavar="X",
-            help="Share of the mean covariance.  [default: 0.1]",
+            help="Share of the mean covariance.  [default: 0.7 of footage, 0.1 of images]",
         ),
         click.option(
             "--size",

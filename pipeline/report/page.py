@@ -81,11 +81,8 @@ def _source(name: str) -> str:
 def _policy(style: str, script: str) -> str:
     # "self" is not enough where the page is a file of its own: what lies beside it has the scheme file.
     beside = "'self' file: data: blob:"
-    # Our script evaluates no text. Tools that drive a browser do, to wait for something on a page, and what could
-    # ask for it here would have to be a script that runs already.
-    runs = f"'{_digest(script)}' 'unsafe-eval'"
     return (
-        f"default-src 'none'; script-src {runs}; style-src '{_digest(style)}'; "
+        f"default-src 'none'; script-src '{_digest(script)}'; style-src '{_digest(style)}'; "
         f"img-src {beside}; media-src {beside}; base-uri 'none'; form-action 'none'"
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Container
-from dataclasses import fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,14 @@ import click
 from click.core import ParameterSource
 
 from pipeline.errors import ConfigError, ModelError
-from pipeline.files import check_writable
 from stillwatch.console import clock, counted, interruptible, megabytes, progress_bar, say, show, warn
 from stillwatch.exits import EXIT_INTERRUPTED, EXIT_OK
 from stillwatch.options import (
     HardwareChoices,
     Recipe,
     Window,
+    alarms_option,
+    check_model_output,
     footage_argument,
     hardware_options,
     json_option,
@@ -44,6 +45,7 @@ OF_FOOTAGE = FIXED | {field.name for kind in (Window, HardwareChoices) for field
 @click.option("--merge", is_flag=True, help="FOOTAGE are resumable models, to be made into one.")
 @click.option("--resumable", is_flag=True, help="Keep what --resume and --merge need (the file triples).")
 @click.option("--mask", type=click.Path(path_type=Path), help="Where scores are ignored: polygons (YAML) or a picture.")
+@alarms_option
 @window_options
 @recipe_options
 @hardware_options
@@ -55,6 +57,7 @@ def run(
     merge: bool,
     resumable: bool,
     mask: Path | None,
+    false_alarms_per_day: float | None,
     window: Window,
     recipe: Recipe,
     hardware: HardwareChoices,
@@ -69,11 +72,10 @@ def run(
     Example:
       stillwatch fit gate.mp4 -o gate.stillwatch
     """
-    check_writable(output)
-    _keep_what_is_no_model(output)
+    check_model_output(output)
     if merge:
         _refuse(OF_FOOTAGE, "is of no use to --merge, which takes all from the models")
-        return _merge(footage, output, as_json)
+        return _merge(footage, output, false_alarms_per_day, as_json)
     if resume is not None:
         _refuse(FIXED, "comes from the model that is resumed and cannot be changed")
     from pipeline.fit import fit_footage
@@ -89,6 +91,7 @@ def run(
         until_s=window.until_s,
         mask=mask,
         resumable=resumable or resumed is not None,
+        false_alarms_per_day=false_alarms_per_day or (resumed and resumed.threshold.asked_a_day),
     )
     with interruptible() as stop, progress_bar() as bar:
         try:
@@ -113,27 +116,16 @@ def run(
     return EXIT_OK if result.complete else EXIT_INTERRUPTED
 
 
-def _merge(models: tuple[str, ...], output: Path, as_json: bool) -> int:
-    from pipeline.model.fitting import merge_models
+def _merge(models: tuple[str, ...], output: Path, a_day: float | None, as_json: bool) -> int:
+    from pipeline.model.merging import merge_models
     from pipeline.model.model_file import load_model, save_model
 
-    merged = merge_models([load_model(Path(model)) for model in models])
+    loaded = [load_model(Path(model)) for model in models]
+    merged = merge_models(loaded, a_day or loaded[0].threshold.asked_a_day or 1.0)
     save_model(merged, output)
-    warning = "no part of the footage was scored by a model of all the rest: the threshold is a guess."
+    warning = f"the threshold is a guess; 'stillwatch calibrate FOOTAGE -m {output}' with other footage sets it."
     _report(output, merged, [warning], "", as_json=as_json)
     return EXIT_OK
-
-
-def _keep_what_is_no_model(output: Path) -> None:
-    """A model may be replaced; footage that was named after -o by mistake may not."""
-    if output.suffix == ".stillwatch" or not output.exists():
-        return
-    from pipeline.model.model_file import read_header
-
-    try:
-        read_header(output)
-    except ModelError as error:
-        raise ConfigError(f"{output}: is there already and is no model; give another name after -o.") from error
 
 
 def _refuse(names: Container[str | None], why: str) -> None:
@@ -166,9 +158,7 @@ def _facts(output: Path, model: Model, *, complete: bool) -> dict[str, object]:
         "dims": len(model.channels),
         "model_size": list(model.geometry.size),
         "bytes": output.stat().st_size,
-        "threshold": model.threshold.value,
-        "threshold_provisional": True,
-        "held_out_frames": model.threshold.frames,
+        "threshold": asdict(model.threshold),
         "precisions": list(model.precisions),
     }
 
@@ -176,13 +166,9 @@ def _facts(output: Path, model: Model, *, complete: bool) -> dict[str, object]:
 def _lines(output: Path, model: Model, stopped: str) -> list[str]:
     (height, width), (rows, columns) = model.geometry.size, model.grid
     length = f" ({clock(model.footage_s)})" if model.footage_s else ""
-    threshold = model.threshold
-    held_out = counted(threshold.frames, "held-out frame")
-    share = 1 - threshold.quantile
-    above = f"{share:.1%} of {held_out} are above it" if share else f"the highest of {held_out}"
     return [
         f"{output}: {model.settings.backbone}, fitted on {counted(model.frames, 'frame')}{length}{stopped}",
         f"  positions  {rows} x {columns}, {len(model.channels)} numbers each, on pictures of {height} x {width}",
         f"  size       {megabytes(output.stat().st_size)}{', can be resumed' if model.moments else ''}",
-        f"  threshold  {threshold.value:.4g}, provisional: {above}",
+        f"  threshold  {model.threshold.value:.4g}: {model.threshold.promise}",
     ]

@@ -22,14 +22,24 @@ from stillwatch.options import (
 )
 
 if TYPE_CHECKING:
-    from pipeline.replay import ReplaySummary
+    from collections.abc import Sequence
+
+    from pipeline.model.padim import Model
+    from pipeline.replay import ReplaySummary, Task
+    from pipeline.video.sources import Source
 
 __all__ = ["run"]
 
 
 @click.command("replay")
 @footage_argument
-@click.option("-m", "--model", type=click.Path(path_type=Path), required=True, help="Model of this camera.")
+@click.option(
+    "-m",
+    "--model",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Model of this camera, or a folder of models: gate.stillwatch for gate.mp4, gate-monday.mp4 and so on.",
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Folder for the results.")
 @click.option("--mask", type=click.Path(path_type=Path), help="Where scores are ignored.  [default: the model's]")
 @click.option("--no-heatmap", is_flag=True, help="Leave out heatmap.mp4, which takes longer than the scores.")
@@ -48,34 +58,28 @@ def run(
     hardware: HardwareChoices,
     as_json: bool,
 ) -> int:
-    """Score recordings of a camera with its model.
+    """Score recordings with the model of their camera, and show what did not belong there.
 
-    Writes scores.csv (a row a frame), heatmap.mp4 (the footage with what was found) and summary.json. A score above 1
-    is anomalous. Ctrl-C ends early with the results so far.
+    Writes report.html (everything, to look at), events.json with a clip and a picture of each event in events/,
+    heatmap.mp4 (the footage with what was found), scores.csv (a row a frame) and summary.json. A score above 1 is
+    anomalous; what lasts is an event. Ctrl-C ends early with the results so far.
 
     \b
     Example:
       stillwatch replay today.mp4 -m gate.stillwatch -o out
     """
     from pipeline.model.detector import load_detector
-    from pipeline.model.model_file import load_model
     from pipeline.model.settings import Precision
     from pipeline.replay import ReplayOptions, replay
     from pipeline.video.sources import find_sources
 
-    sources = find_sources(footage)
-    fitted = load_model(model)
-    if mask is not None:
-        fitted = fitted.with_mask(mask)
-    options = ReplayOptions(
-        window.fps or fitted.fps, window.input_fps, window.from_s, window.until_s, heatmap=not no_heatmap
-    )
+    tasks = _tasks(find_sources(footage), model, mask)
+    options = ReplayOptions(window.fps, window.input_fps, window.from_s, window.until_s, heatmap=not no_heatmap)
     chosen = None if precision == "auto" else Precision(precision)
     with interruptible() as stop, progress_bar() as bar:
-        detector = load_detector(fitted, hardware.resolved(), chosen, bar.download)
         summary = replay(
-            sources,
-            detector,
+            tasks,
+            lambda fitted: load_detector(fitted, hardware.resolved(), chosen, bar.download),
             output,
             options,
             progress=lambda done, total: bar.update("scoring", done, total),
@@ -93,13 +97,31 @@ def _report(output: Path, summary: ReplaySummary, *, heatmap: bool) -> None:
     rate = f", {speed:.0f} times faster than recorded" if speed >= 1 else ""
     stopped = "" if summary.complete else ", stopped early"
     show(f"{counted(summary.frames, 'frame')} scored in {clock(summary.elapsed_s)}{rate}{stopped}")
-    show(f"  above 1    {counted(summary.anomalous, 'frame')}, {summary.anomalous / max(1, summary.frames):.1%}")
+    above = f"{counted(summary.anomalous, 'frame')} above 1, {summary.anomalous / max(1, summary.frames):.1%}"
+    show(f"  events     {summary.events}; {above}")
     if summary.peak is not None:
         peak = summary.peak
         place = f"around x {peak.x:.0f}, y {peak.y:.0f}"
         show(f"  highest    {peak.score:.2f} at {clock(peak.time_s)} of {peak.file}, {place}")
+    show(f"  report     {output / 'report.html'}")
     show(f"  scores     {output / 'scores.csv'}")
     if heatmap and summary.frames:
         show(f"  heatmap    {output / 'heatmap.mp4'}")
-    if summary.damaged:
-        warn(f"{summary.damaged} damaged packets or pictures were skipped.")
+    for problem in summary.problems:
+        warn(problem)
+
+
+def _tasks(sources: Sequence[Source], model: Path, mask: Path | None) -> list[Task]:
+    """Each recording with its model: the one that was named, or the one of a folder that it is called after."""
+    from pipeline.model.model_file import load_model
+    from pipeline.replay import Task, camera_name, model_for
+
+    loaded: dict[Path, Model] = {}
+    tasks = []
+    for source in sources:
+        path = model_for(source.name, model) if model.is_dir() else model
+        if path not in loaded:
+            fitted = load_model(path)
+            loaded[path] = fitted if mask is None else fitted.with_mask(mask)
+        tasks.append(Task(source, loaded[path], camera_name(path.stem)))
+    return tasks

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 import cv2
@@ -45,10 +46,16 @@ def write_clip(path: Path, pictures: Iterable[Image]) -> Path:
 
 @pytest.fixture(scope="session")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with `gate.mp4` (12 s of what is normal) and `odd.mp4` (4 s with a thing that does not belong there)."""
+    """A folder of recordings.
+
+    `gate.mp4` is 12 s of what is normal, `tuesday.mp4` 12 s of the same on another day; `odd.mp4` is 4 s with a thing
+    that does not belong there, and in `visit.mp4` it comes after 6 s, stays for 4 and is gone for 6.
+    """
     folder = tmp_path_factory.mktemp("footage")
     write_clip(folder / "gate.mp4", scene(12))
+    write_clip(folder / "tuesday.mp4", scene(12, seed=9))
     write_clip(folder / "odd.mp4", scene(4, seed=1, thing=True))
+    write_clip(folder / "visit.mp4", chain(scene(6, seed=2), scene(4, seed=3, thing=True), scene(6, seed=4)))
     return folder
 
 
@@ -63,9 +70,35 @@ def odd(footage: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
+def tuesday(footage: Path) -> Path:
+    return footage / "tuesday.mp4"
+
+
+@pytest.fixture(scope="session")
+def visit_clip(footage: Path) -> Path:
+    return footage / "visit.mp4"
+
+
+@pytest.fixture(scope="session")
 def model(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of `gate.mp4`, with its moments."""
     path = tmp_path_factory.mktemp("model") / "gate.stillwatch"
     done = run("fit", clip, "-o", path, *SMALL, "--resumable", cwd=path.parent)
     assert (done.code, done.err) == (0, "")
+    return path
+
+
+@pytest.fixture(scope="session")
+def bare(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of `gate.mp4` that cannot be resumed."""
+    path = tmp_path_factory.mktemp("bare") / "gate.stillwatch"
+    assert run("fit", clip, "-o", path, *SMALL, cwd=path.parent).code == 0
+    return path
+
+
+@pytest.fixture(scope="session")
+def merged(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model merged of twice the same, whose threshold is provisional."""
+    path = tmp_path_factory.mktemp("merged") / "both.stillwatch"
+    assert run("fit", "--merge", model, model, "-o", path, cwd=path.parent).code == 0
     return path

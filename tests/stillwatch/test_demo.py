@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from pathlib import Path
 
@@ -32,14 +33,22 @@ def shown(folder: Path) -> Result:
         return CliRunner().invoke(demo.run, ["-o", str(folder)], catch_exceptions=False)
 
 
-def test_it_says_of_every_anomaly_whether_it_was_found(shown: Result) -> None:
+def test_it_says_of_every_anomaly_whether_it_was_found(shown: Result, folder: Path) -> None:
     assert shown.exit_code in (0, None)
     script = anomaly_script(WATCHED_S, 0)
-    told = re.findall(r"^  \d:\d\d  (\w+) +(found|missed) +score ([\d.]+)$", shown.stdout, re.MULTILINE)
-    assert [kind for kind, _, _ in told] == [anomaly.kind for anomaly in script]
-    assert all(float(score) > 1 for _, outcome, score in told if outcome == "found")
+    told = re.findall(
+        r"^  \d:\d\d  (\w+) +(?:(found), event (\d+)|missed) +score ([\d.]+)$", shown.stdout, re.MULTILINE
+    )
+    assert [kind for kind, *_ in told] == [anomaly.kind for anomaly in script]
+    events = json.loads((folder / "events.json").read_text("utf-8"))
+    for (kind, found, number, score), anomaly in zip(told, script, strict=True):
+        if found:
+            event = events[int(number) - 1]
+            assert float(score) == pytest.approx(event["score"], abs=0.005)
+            assert float(score) > 1
+            assert anomaly.begin_s <= event["peak_s"] < anomaly.end_s, kind
     for kind in {anomaly.kind for anomaly in script}:
-        found = sum(one == kind and outcome == "found" for one, outcome, _ in told)
+        found = sum(one == kind and outcome == "found" for one, outcome, *_ in told)
         assert f"  {kind:<8}  {found} of {sum(a.kind == kind for a in script)} found\n" in shown.stdout
 
 
@@ -50,9 +59,30 @@ def test_it_tells_anomalies_from_people_walking(shown: Result) -> None:
     assert float(match[1]) > 0.6
 
 
+def test_it_ends_with_the_events_and_where_to_look(shown: Result, folder: Path) -> None:
+    events = json.loads((folder / "events.json").read_text("utf-8"))
+    assert events
+    false = len(events) - len(set(re.findall(r"found, event (\d+)", shown.stdout)))
+    counted = re.search(r"\n  events        (\d+), of which (\d+) show nothing that was staged\n", shown.stdout)
+    assert counted is not None
+    assert int(counted[1]) == len(events)
+    assert int(counted[2]) <= false  # of one anomaly there may be two events
+    width = len(str(folder / "anomalies.png"))
+    assert shown.stdout.endswith(
+        f"look at  {folder / 'report.html'!s:<{width}}  the curve of scores, the events, their clips: "
+        "open it in a browser\n"
+        f"         {folder / 'anomalies.png'}  the events side by side\n"
+        f"         {folder / 'events'!s:<{width}}  a clip and a picture of each event\n"
+        f"         {folder / 'heatmap.mp4'!s:<{width}}  the day, with what was found laid over it\n"
+        f"         {folder / 'scores.csv'!s:<{width}}  a row a frame\n"
+        "then     stillwatch fit YOUR_FOOTAGE -o camera.stillwatch\n"
+    )
+
+
 def test_what_it_names_is_there_and_opens(shown: Result, folder: Path) -> None:
     named = re.findall(rf"{folder}/(\S+)", shown.stdout)
-    assert named == ["anomalies.png", "heatmap.mp4", "scores.csv"]
+    assert named == ["report.html", "anomalies.png", "events", "heatmap.mp4", "scores.csv"]
+    assert all((folder / name).exists() for name in named)
     sheet = cv2.imread(str(folder / "anomalies.png"))
     assert sheet is not None
     with open(folder / "scores.csv", encoding="utf-8", newline="") as file:

@@ -14,6 +14,12 @@ from pipeline.model.model_file import load_model, read_header
 from tests.stillwatch.conftest import SMALL, scene
 from tests.stillwatch.running import Result, on_terminal_until, run, run_process
 
+# Of 11.8 s of held-out footage ten times as much may be spoken about: 732 events a day, or 2.4 hours for one.
+PROMISE = (
+    "at most 732 false alarms a day (0 to 732): 12 seconds of footage cannot speak for fewer, "
+    "2.4 hours could for the 1 asked for"
+)
+
 
 @pytest.fixture(scope="module")
 def fitted(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Result]:
@@ -27,13 +33,12 @@ def test_it_says_what_it_learned(fitted: tuple[Path, Result]) -> None:
     folder, done = fitted
     header = read_header(folder / "gate.stillwatch")
     size = (folder / "gate.stillwatch").stat().st_size / 1e6
-    held_out = header.threshold.frames
     assert (done.code, done.err) == (0, "")
     assert done.out == (
         "gate.stillwatch: efficientnet_lite0, fitted on 60 frames (0:12)\n"
         "  positions  12 x 18, 20 numbers each, on pictures of 96 x 144\n"
         f"  size       {size:.1f} MB\n"
-        f"  threshold  {header.threshold.value:.4g}, provisional: the highest of {held_out} held-out frames\n"
+        f"  threshold  {header.threshold.value:.4g}: {PROMISE}\n"
     )
 
 
@@ -57,9 +62,16 @@ def test_json_has_what_a_script_needs(clip: Path, tmp_path: Path) -> None:
         "dims": 20,
         "model_size": [96, 144],
         "bytes": (tmp_path / "gate.stillwatch").stat().st_size,
-        "threshold": header.threshold.value,
-        "threshold_provisional": True,
-        "held_out_frames": header.threshold.frames,
+        "threshold": {
+            "value": header.threshold.value,
+            "frames": 60,
+            "held_out_s": 11.8,
+            "lingering": header.threshold.lingering,
+            "asked_a_day": 1.0,
+            "expected_a_day": header.threshold.expected_a_day,
+            "interval_a_day": list(header.threshold.interval_a_day or ()),
+            "provisional": False,
+        },
         "precisions": list(header.precisions),
     }
 
@@ -92,10 +104,17 @@ def test_merged_models_are_one_of_all_footage(model: Path, tmp_path: Path) -> No
     done = run("fit", "--merge", model, model, "-o", "both.stillwatch", cwd=tmp_path)
     assert done.code == 0
     assert done.out.startswith("both.stillwatch: efficientnet_lite0, fitted on 120 frames (0:24)\n")
+    threshold = read_header(tmp_path / "both.stillwatch").threshold
+    assert done.out.endswith(
+        f"  threshold  {threshold.value:.4g}: 366 false alarms a day (0 to 366), "
+        "a guess: no part of the footage was scored by a model of all the rest\n"
+    )
     assert done.err == (
-        "Warning: no part of the footage was scored by a model of all the rest: the threshold is a guess.\n"
+        "Warning: the threshold is a guess; 'stillwatch calibrate FOOTAGE -m both.stillwatch' with other footage "
+        "sets it.\n"
     )
     assert read_header(tmp_path / "both.stillwatch").merged
+    assert threshold.provisional
 
 
 def test_a_folder_of_images_is_footage(tmp_path: Path) -> None:
@@ -113,7 +132,7 @@ def test_a_folder_of_images_is_footage(tmp_path: Path) -> None:
 def test_what_is_no_model_is_not_replaced(clip: Path, tmp_path: Path) -> None:
     shutil.copy(clip, tmp_path / "gate.mp4")
     done = run("fit", "gate.mp4", "-o", "gate.mp4", cwd=tmp_path)
-    assert done == Result(2, "", "Error: gate.mp4: is there already and is no model; give another name after -o.\n")
+    assert done == Result(2, "", "Error: gate.mp4: is there already and is no model; give another name.\n")
     assert (tmp_path / "gate.mp4").read_bytes() == clip.read_bytes()
 
 
@@ -121,6 +140,78 @@ def test_a_model_may_have_any_name_and_be_replaced(model: Path, clip: Path, tmp_
     shutil.copy(model, tmp_path / "gate")
     done = run("fit", clip, "-o", "gate", *SMALL, cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
+
+
+def test_the_more_false_alarms_are_asked_for_the_lower_the_threshold(clip: Path, tmp_path: Path) -> None:
+    found = []
+    for asked in ("1", "2000", "8000", "20000"):
+        more = ["--false-alarms-per-day", asked]
+        done = run("fit", clip, "-o", "gate.stillwatch", *SMALL, *more, "--json", cwd=tmp_path)
+        threshold = json.loads(done.out)["threshold"]
+        assert (done.code, done.err, threshold["asked_a_day"]) == (0, "", float(asked))
+        found.append(threshold)
+    values = [threshold["value"] * threshold["lingering"] for threshold in found]
+    assert values == sorted(values, reverse=True)
+    assert [threshold["expected_a_day"] for threshold in found] == sorted(one["expected_a_day"] for one in found)
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ("0", "0.0 is not in the range x>0."),
+        ("-1", "-1.0 is not in the range x>0."),
+        ("few", "'few' is not a valid float range."),
+    ],
+)
+@pytest.mark.parametrize("command", ["fit", "calibrate"])
+def test_a_rate_that_is_none_is_wrong_use(command: str, asked: str, why: str, clip: Path, tmp_path: Path) -> None:
+    done = run(command, clip, "-o", "x", "--false-alarms-per-day", asked, cwd=tmp_path)
+    assert (done.code, done.out) == (2, "")
+    assert done.err.endswith(f"Error: Invalid value for '--false-alarms-per-day': {why}\n")
+
+
+def test_a_resumed_fit_keeps_the_rate_that_was_asked_for(tuesday: Path, clip: Path, tmp_path: Path) -> None:
+    first: list[str | Path] = [
+        "fit",
+        clip,
+        "-o",
+        "gate.stillwatch",
+        *SMALL,
+        "--resumable",
+        "--false-alarms-per-day",
+        "3000",
+    ]
+    assert run(*first, cwd=tmp_path).code == 0
+    resume: list[str | Path] = ["fit", tuesday, "--resume", "gate.stillwatch", "-o", "more.stillwatch", "--json"]
+    kept = json.loads(run(*resume, cwd=tmp_path).out)["threshold"]
+    changed = json.loads(run(*resume, "--false-alarms-per-day", "9", cwd=tmp_path).out)["threshold"]
+    assert (kept["asked_a_day"], changed["asked_a_day"]) == (3000.0, 9.0)
+    assert kept["value"] <= changed["value"]
+
+
+def test_a_merge_keeps_the_rate_of_the_first_unless_another_is_asked_for(model: Path, tmp_path: Path) -> None:
+    merge: list[str | Path] = ["fit", "--merge", model, model, "-o", "both.stillwatch", "--json"]
+    asked = [
+        json.loads(run(*merge, *more, cwd=tmp_path).out)["threshold"]["asked_a_day"]
+        for more in ([], ["--false-alarms-per-day", "9"])
+    ]
+    assert asked == [1.0, 9.0]
+
+
+def test_a_model_without_its_moments_cannot_be_resumed_or_merged(
+    bare: Path, model: Path, tuesday: Path, tmp_path: Path
+) -> None:
+    resumed = run("fit", tuesday, "--resume", bare, "-o", "x.stillwatch", cwd=tmp_path)
+    assert resumed == Result(
+        1,
+        "",
+        "Error: the model to resume was saved without its moments; fit it again with --resumable to go on later.\n",
+    )
+    merged = run("fit", "--merge", model, bare, "-o", "x.stillwatch", cwd=tmp_path)
+    assert merged == Result(
+        1, "", "Error: a model to merge was saved without its moments; fit it again with --resumable.\n"
+    )
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("option", ["--size", "--dims", "--seed", "--fps", "--backbone", "--mask", "--epsilon"])
@@ -142,13 +233,19 @@ def test_what_a_merge_could_only_ignore_is_refused(option: str, model: Path, tmp
 
 def test_ctrl_c_leaves_a_model_of_what_was_seen_and_a_terminal_shows_progress(clip: Path, tmp_path: Path) -> None:
     code, shown = on_terminal_until(
-        r" (?:[4-9]\d|\d{3,})/3000", "fit", *[clip] * 50, "-o", "gate.stillwatch", *SMALL, cwd=tmp_path
+        r" (?:[4-9]\d|\d{3,})/3000[^/]*\d frames/s.*\d:\d\d:\d\d",
+        "fit",
+        *[clip] * 50,
+        "-o",
+        "gate.stillwatch",
+        *SMALL,
+        cwd=tmp_path,
     )
     frames = load_model(tmp_path / "gate.stillwatch").frames
     plain = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", "", shown).replace("\r\n", "\n")
     assert code == 130
     assert 40 <= frames < 3000
-    assert re.search(r"fitting ━+[╸╺━]* +\d+/3000 \d+ frames/s \d:\d\d:\d\d", plain)
+    assert re.search(r"fitting [━╸╺]+ +\d+/3000 \d+ frames/s \d:\d\d:\d\d", plain)
     assert "\nfinishing with what there is; Ctrl-C again to give up.\n" in plain
     assert re.search(
         rf"gate\.stillwatch: efficientnet_lite0, fitted on {frames:,} frames \(\d:\d\d\), stopped early", plain

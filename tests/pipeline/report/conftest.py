@@ -58,12 +58,14 @@ def visit(browser: Browser) -> Iterator[Visit]:
         *,
         scripts: bool = True,
         touch: bool = False,
+        strict: bool = False,
     ) -> Opened:
         context = browser.new_context(
             viewport={"width": size[0], "height": size[1]},
             color_scheme=scheme,
             java_script_enabled=scripts,
             has_touch=touch,
+            bypass_csp=not strict,  # to wait for something on a page, playwright evaluates text in it
         )
         visit = Opened(context.new_page())
         visits.append(visit)

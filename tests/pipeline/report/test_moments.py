@@ -36,6 +36,15 @@ def test_it_opens_at_the_peak_of_the_highest_event(folder: Path, visit: Visit) -
     expect(opened.page.locator("#event-3")).to_have_class("event chosen")
 
 
+def test_the_page_runs_under_its_own_policy(folder: Path, visit: Visit) -> None:
+    opened = visit(folder / "report.html", strict=True)
+    area = opened.page.locator(".area")
+    expect(area).to_have_attribute("aria-valuenow", "31.000")
+    area.press("Home")
+    expect(area).to_have_attribute("aria-valuenow", "12.000")
+    expect(opened.page.locator("#from")).to_have_text("From heatmap.mp4")
+
+
 # The clips begin at 7, 37 and 27 s; heatmap.mp4 holds north.mp4 from 0 and south.mp4, which begins at 12, from 60 s.
 @pytest.mark.parametrize(
     ("recording", "time_s", "source", "begin_s"),

@@ -80,4 +80,5 @@ class Visit(Protocol):
         *,
         scripts: bool = True,
         touch: bool = False,
+        strict: bool = False,
     ) -> Opened: ...
