@@ -19,6 +19,7 @@ from pipeline.errors import ConfigError
 
 __all__ = [
     "CELL_PX",
+    "HIGHEST",
     "STEPS_A_DOUBLING",
     "Box",
     "CoarseMap",

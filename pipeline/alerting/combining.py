@@ -9,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.lingering import Lingering
-from pipeline.types import STEPS_A_DOUBLING, CoarseMap
+from pipeline.types import HIGHEST, STEPS_A_DOUBLING, CoarseMap
 
 __all__ = ["Combined", "Combiner"]
 
 MASKED = np.uint8(CoarseMap.MASKED)
-HIGHEST = 252
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -236,8 +236,10 @@ def _span(seconds: float) -> str:
     >>> _span(40), _span(191), _span(8640), _span(0.5)
     ('40 seconds', '3 minutes', '2.4 hours', '1 second')
     """
-    for unit, size in (("hour", 3600), ("minute", 60), ("second", 1)):
-        if seconds >= size or unit == "second":
-            count = f"{max(1.0, seconds / size):.{1 if unit == 'hour' else 0}f}".removesuffix(".0")
-            return f"{count} {unit}{'' if count == '1' else 's'}"
-    raise AssertionError
+    if seconds >= 3600:
+        count, unit = f"{seconds / 3600:.1f}".removesuffix(".0"), "hour"
+    elif seconds >= 60:
+        count, unit = f"{seconds / 60:.0f}", "minute"
+    else:
+        count, unit = f"{max(1.0, seconds):.0f}", "second"
+    return f"{count} {unit}{'' if count == '1' else 's'}"

@@ -59,11 +59,11 @@ def _inspect_model(path: Path, output: Path | None, *, as_json: bool) -> None:
             raise ConfigError(f"{output}: a picture is written as PNG; give a name that ends in .png.")
         check_writable(output)
     model = load_model(path)
-    least, mean, most = sensitivity(model)
+    least, mean, most = variance = sensitivity(model)
     if output is not None:
         write_sensitivity(model, output)
     if as_json:
-        show(json.dumps(_model_json(path, model), indent=2, ensure_ascii=False))
+        show(json.dumps(_model_json(path, model, variance), indent=2, ensure_ascii=False))
         return
     rows = [("Size", megabytes(path.stat().st_size)), *model_facts(path.name, model).rows]
     rows.append(("Variance", f"{least:.3g} to {most:.3g} a position, {mean:.3g} on average"))
@@ -75,9 +75,7 @@ def _inspect_model(path: Path, output: Path | None, *, as_json: bool) -> None:
         show(f"  {'picture':<{width}}  {output}")
 
 
-def _model_json(path: Path, model: Model) -> dict[str, object]:
-    from pipeline.inspection import sensitivity
-
+def _model_json(path: Path, model: Model, variance: tuple[float, float, float]) -> dict[str, object]:
     return {
         "model": str(path),
         "bytes": path.stat().st_size,
@@ -98,7 +96,7 @@ def _model_json(path: Path, model: Model) -> dict[str, object]:
             "at_most": model.threshold.at_most,
             "promise": model.threshold.promise,
         },
-        "variance": dict(zip(("least", "mean", "most"), sensitivity(model), strict=True)),
+        "variance": dict(zip(("least", "mean", "most"), variance, strict=True)),
     }
 
 
