@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from unittest.mock import patch
 
@@ -24,13 +24,8 @@ def running_broker(program: str | None = None, memory_mb: int = MEMORY_MB) -> It
     # Paths below pytest's folders may be longer than a Unix socket's may be.
     folder = Path(tempfile.mkdtemp(prefix="sw-"))
     try:
-        with patch.object(broker, "get_binary_path", lambda: program) if program else _as_it_is():
-            with EmbeddedBroker(folder, memory_mb) as server:
-                yield server
+        other = patch.object(broker, "get_binary_path", lambda: program) if program else nullcontext()
+        with other, EmbeddedBroker(folder, memory_mb) as server:
+            yield server
     finally:
         shutil.rmtree(folder)
-
-
-@contextmanager
-def _as_it_is() -> Iterator[None]:
-    yield

@@ -173,13 +173,6 @@ class Connection:
         limit = float(info.get("maxmemory", 0))
         return float(info["used_memory"]) / limit if limit else 0.0
 
-    def listen(self, channels: Sequence[str]) -> Any:
-        """A subscription to channels, on a connection of its own."""
-        subscription = self._client.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]
-        with self._translated("SUBSCRIBE"):
-            subscription.subscribe(*channels)
-        return subscription
-
     def _load(self, script: Script) -> str:
         digest = self.do("SCRIPT LOAD", script.text)
         self._digests[script] = digest.decode() if isinstance(digest, bytes) else str(digest)
