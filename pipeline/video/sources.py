@@ -26,6 +26,7 @@ __all__ = [
     "find_sources",
     "in_natural_order",
     "redacted",
+    "source_at",
 ]
 
 # What a folder is searched for. A file named on its own, or by a glob, may carry any suffix: FFmpeg looks inside.
@@ -101,6 +102,25 @@ def find_sources(footage: Sequence[str | Path]) -> list[Source]:
     return list(_joined(found))
 
 
+def source_at(item: str) -> Source | None:
+    """Source of an address or a device, which need not be there; None where `item` names files.
+
+    Raises:
+        ConfigError: the address has a scheme that is not on the list.
+    """
+    scheme = _scheme(item)
+    if scheme in ("rtsp", "rtsps", "http", "https"):
+        return Source(scheme + item[len(scheme) :], SourceKind.URL)  # FFmpeg knows schemes in small letters only
+    if scheme == "v4l2" or VIDEO_DEVICE.fullmatch(item):
+        return Source(item[len("v4l2://") :] if scheme else item, SourceKind.DEVICE)
+    if scheme not in ("", "file"):
+        raise ConfigError(
+            f"{redacted(item)}: addresses of the kind {scheme}:// are not opened; "
+            "use file, rtsp, rtsps, http, https or v4l2."
+        )
+    return None
+
+
 def redacted(address: str) -> str:
     """Address without user, password, query and fragment.
 
@@ -114,19 +134,12 @@ def redacted(address: str) -> str:
 
 
 def _sources_of(item: str) -> Iterator[Source]:
-    scheme = _scheme(item)
-    if scheme in ("rtsp", "rtsps", "http", "https"):
-        yield Source(scheme + item[len(scheme) :], SourceKind.URL)  # FFmpeg knows schemes in small letters only
-    elif scheme == "v4l2" or VIDEO_DEVICE.fullmatch(item):
-        yield Source(item[len("v4l2://") :] if scheme else item, SourceKind.DEVICE)
-    elif scheme not in ("", "file"):
-        raise ConfigError(
-            f"{redacted(item)}: addresses of the kind {scheme}:// are not opened; "
-            "use file, rtsp, rtsps, http, https or v4l2."
-        )
-    else:
-        for path in _existing(unquote(item[len("file://") :]) if scheme else item):
-            yield from _folder(path) if path.is_dir() else [_file(path)]
+    source = source_at(item)
+    if source is not None:
+        yield source
+        return
+    for path in _existing(unquote(item[len("file://") :]) if _scheme(item) else item):
+        yield from _folder(path) if path.is_dir() else [_file(path)]
 
 
 def _scheme(item: str) -> str:
