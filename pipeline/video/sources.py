@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote
 
 from pipeline.errors import ConfigError, SourceError
@@ -23,6 +24,7 @@ __all__ = [
     "RECORDING_SUFFIXES",
     "Source",
     "SourceKind",
+    "Transport",
     "find_sources",
     "in_natural_order",
     "redacted",
@@ -37,6 +39,8 @@ RECORDING_SUFFIXES = frozenset(
 )
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 VIDEO_DEVICE = re.compile(r"/dev/video\d+")
+
+Transport = Literal["tcp", "udp"]
 
 
 class SourceKind(StrEnum):
@@ -57,11 +61,16 @@ class Source:
             `name` instead, as `repr` does.
         kind: how it is read.
         pictures: paths of the images in their order; empty for every other kind.
+        transport: how a camera's RTSP sends its pictures; UDP where a camera knows nothing else.
+        is_live: whether it runs by its own clock; None to go by its address. HTTP alone does not tell a camera from a
+            recording on a server.
     """
 
     location: str
     kind: SourceKind
     pictures: tuple[str, ...] = ()
+    transport: Transport = "tcp"
+    is_live: bool | None = None
 
     def __repr__(self) -> str:
         return f"Source({self.where!r}, {self.kind})"
@@ -78,9 +87,13 @@ class Source:
 
     @property
     def live(self) -> bool:
-        """Whether the source runs by its own clock and cannot be read twice: RTSP and devices."""
-        rtsp = self.kind is SourceKind.URL and _scheme(self.location) in ("rtsp", "rtsps")
-        return rtsp or self.kind is SourceKind.DEVICE
+        """Whether the source runs by its own clock and cannot be read twice: RTSP, devices, and what was said to."""
+        return self.rtsp or self.kind is SourceKind.DEVICE if self.is_live is None else self.is_live
+
+    @property
+    def rtsp(self) -> bool:
+        """Whether it is read by RTSP."""
+        return self.kind is SourceKind.URL and _scheme(self.location) in ("rtsp", "rtsps")
 
 
 def find_sources(footage: Sequence[str | Path]) -> list[Source]:
