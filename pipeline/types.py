@@ -183,6 +183,7 @@ class EventKind(StrEnum):
 
     ANOMALY = "anomaly"  # something in a part of the picture
     VIEW = "view"  # most of the picture changed: the light, the camera's place, a cover
+    CAMERA = "camera"  # the camera was out of reach for longer than it may be; a recording never is
 
 
 class EndReason(StrEnum):
