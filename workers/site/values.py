@@ -19,7 +19,6 @@ from workers.site.kinds import CameraName, Part, SitePath, Whole, section
 from workers.site.services import Broker, Retention, ScorerOptions, Telemetry, Webhook
 
 __all__ = [
-    "ALERTS_KEPT",
     "AlertOptions",
     "Broker",
     "Camera",
@@ -31,9 +30,6 @@ __all__ = [
     "Telemetry",
     "Webhook",
 ]
-
-# The feed holds the newest alerts; `events.sqlite` holds them all. One is about 1 kB of JSON.
-ALERTS_KEPT = 10_000
 
 
 def _some_camera(cameras: dict[str, Camera]) -> dict[str, Camera]:
