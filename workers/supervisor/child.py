@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import IO
 
@@ -34,10 +34,12 @@ class Child:
     Args:
         command: its command line.
         tell: gets each line that it writes to stderr.
+        environment: what it gets beside ours.
     """
 
-    def __init__(self, job: Job, command: Sequence[str], tell: Line) -> None:
+    def __init__(self, job: Job, command: Sequence[str], tell: Line, environment: Mapping[str, str]) -> None:
         self.job, self._command, self._tell = job, list(command), tell
+        self._environment = dict(environment)
         self._process: subprocess.Popen[bytes] | None = None
         self._readers: list[threading.Thread] = []
         self.last_line = ""
@@ -62,7 +64,12 @@ class Child:
         """Start it, in a process group of its own: Ctrl-C in the terminal is for the supervisor alone."""
         self.hung = []
         self._process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, process_group=0
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            process_group=0,
+            env={**os.environ, **self._environment},
         )
         assert self._process.stdout is not None
         assert self._process.stderr is not None
