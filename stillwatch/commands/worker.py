@@ -1,0 +1,63 @@
+"""`stillwatch worker`: one part of a site, for those who spread it over many machines."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.errors import ConfigError
+from stillwatch.site import cameras_option, chosen_cameras, open_site, site_option
+from stillwatch.supervised import run_plan
+
+if TYPE_CHECKING:
+    from workers.site.values import Site
+
+__all__ = ["run"]
+
+
+@click.command("worker")
+@click.argument("role", type=click.Choice(["decoder", "scorer", "alerter"]))
+@site_option
+@cameras_option
+def run(role: str, config: Path, cameras: str) -> int:
+    """Run decoders, scorers or the alerter of a site on this machine.
+
+    `decoder` starts a process for each few cameras, `scorer` one for each CUDA device, `alerter` one. The broker must
+    run already: one that the site file names, or that of 'stillwatch run' on this machine.
+
+    \b
+    Example:
+      stillwatch worker scorer -c site.yaml
+    """
+    from workers.bus.status import Role
+    from workers.supervisor.jobs import Names
+    from workers.supervisor.supervisor import Plan
+
+    site = open_site(config)
+    chosen = chosen_cameras(site, cameras)
+    _check_broker(site)
+    return run_plan(Plan(site, (Role(role),), chosen, Names(str(os.getpid()))))
+
+
+def _check_broker(site: Site) -> None:
+    """Refuse to wait for a broker that nobody will start.
+
+    Raises:
+        ConfigError: it is embedded and does not run here.
+    """
+    from workers.bus.broker import broker_address
+    from workers.bus.connection import BusLost, Connection
+
+    if not site.broker.embedded:
+        return
+    try:
+        with Connection(broker_address(site)) as connection:
+            connection.do("PING")
+    except BusLost as error:
+        raise ConfigError(
+            f"{site.path}: the broker is embedded and does not run on this machine; start 'stillwatch run -c "
+            f"{site.path}' here, or name a broker for all machines in broker."
+        ) from error
