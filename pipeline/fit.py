@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -16,8 +17,10 @@ from pipeline.model.memory import check_memory
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.weights import Progress
+from pipeline.policy import Policy
 from pipeline.types import Geometry, Size, model_size, same_view
 from pipeline.video.footage import FootageCheck
+from pipeline.video.live import LiveFootage
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import Recording, open_recording
 from pipeline.video.sampling import Sampling
@@ -43,6 +46,8 @@ class FitOptions:
         precision: what to compute in; None for float32.
         resumable: keep the moments, so that the fit can go on later or be merged.
         false_alarms_per_day: false events a day that the threshold aims at.
+        live_s: how long to learn from each live source, by the clock on the wall from its first frame on, over every
+            loss of it; None until it is lost, or the fit is stopped.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -57,6 +62,7 @@ class FitOptions:
     precision: Precision | None = None
     resumable: bool = False
     false_alarms_per_day: float = 1.0
+    live_s: float | None = None
 
     def geometry(self, source: Size) -> Geometry:
         """Geometry for source pictures of (H, W)."""
@@ -111,10 +117,12 @@ def fit_footage(
     stop = stop or Event()
     with open_recording(sources[0], input_fps=options.input_fps) as first:
         source_size = resumed.source_size if resumed else first.size
+        if sources[0].live:
+            check_view(first, source_size)  # the survey passes it over
     geometry = resumed.geometry if resumed else options.geometry(source_size)
     mask = resumed.mask if resumed else read_mask(options.mask, geometry, source_size) if options.mask else None
     sampling = Sampling(geometry, options.fps, options.from_s, options.until_s)
-    learner = _Learner(sources, sampling, source_size, options.input_fps, progress or (lambda done, total: None), stop)
+    learner = _Learner(sources, sampling, source_size, options, progress or (lambda done, total: None), stop)
     expected = learner.survey()
     network, settings = network_of(
         resumed.settings if resumed else options.settings, resumed.channels if resumed else None, download
@@ -200,13 +208,15 @@ class _Learner:
         sources: Sequence[Source],
         sampling: Sampling,
         source_size: Size,
-        input_fps: float | None,
+        options: FitOptions,
         progress: Counted,
         stop: Event,
     ) -> None:
         self._sources, self._sampling, self._source_size = sources, sampling, source_size
-        self._input_fps, self._progress, self._stop = input_fps, progress, stop
+        self._input_fps, self._live_s = options.input_fps, options.live_s
+        self._progress, self._stop = progress, stop
         self._check = FootageCheck()
+        self._losses: list[str] = []
         self.recordings = self.damaged = 0
 
     @property
@@ -217,7 +227,7 @@ class _Learner:
     @property
     def warnings(self) -> list[str]:
         """What was wrong with the footage."""
-        found = self._check.warnings if self._clocked else []
+        found = [*self._losses, *(self._check.warnings if self._clocked else [])]
         if self.damaged:
             found.append(f"{self.damaged} damaged packets or pictures were skipped.")
         return found
@@ -233,17 +243,40 @@ class _Learner:
 
     def survey(self) -> int | None:
         """Frames to expect; refuses what cannot be learned from before anything is built for it."""
-        return survey(self._sources, self._sampling, self._view, self._input_fps)
+        live = [source for source in self._sources if source.live]
+        if self._live_s is None or not live or self._sampling.fps is None:
+            return survey(self._sources, self._sampling, self._view, self._input_fps)
+        recorded = [source for source in self._sources if not source.live]
+        frames = survey(recorded, self._sampling, self._view, self._input_fps)
+        return None if frames is None else frames + len(live) * round(self._sampling.fps * self._live_s)
 
     def teach(self, fitter: Fitter, expected: int | None) -> float:
         """Give every frame to the fitter; returns the seconds of footage."""
         before, footage_s = fitter.frames, 0.0
         for source in self._sources:
-            with open_recording(source, input_fps=self._input_fps) as recording:
-                footage_s += self._read(recording, fitter, before, expected)
+            if source.live and self._live_s is not None:
+                footage_s += self._watch(source, self._live_s, fitter, before, expected)
+            else:
+                with open_recording(source, input_fps=self._input_fps) as recording:
+                    footage_s += self._read(recording, fitter, before, expected)
             if self._stop.is_set():
                 break
         return footage_s
+
+    def _watch(self, source: Source, seconds: float, fitter: Fitter, before: int, expected: int | None) -> float:
+        """Learn from a camera for so long; returns the seconds of footage."""
+        # What is so far apart no part of a fit takes for neighbours.
+        apart_s = 2 * Policy().gap_s
+        live = LiveFootage(source, self._sampling, self._source_size, seconds=seconds, apart_s=apart_s, stop=self._stop)
+        with closing(live.frames()) as frames:
+            for frame in frames:
+                self._check.add(frame)
+                fitter.add(frame.pixels, frame.time_s)
+                self._progress(fitter.frames - before, expected)
+        self.recordings += 1
+        self.damaged += live.damaged
+        self._losses += live.warnings
+        return live.seen_s
 
     def _read(self, recording: Recording, fitter: Fitter, before: int, expected: int | None) -> float:
         check_view(recording, self._view)
