@@ -1,0 +1,45 @@
+"""Messages as decoders and scorers make them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pipeline.types import CoarseMap, Geometry
+from workers.bus.messages import FrameMessage, PreviewMessage, ScoreMessage
+
+__all__ = ["CAMERA", "EPOCH", "frame", "preview", "score"]
+
+CAMERA, EPOCH = "gate", 1_795_000_000_000
+SOURCE, SIZE = (432, 768), (96, 160)
+
+
+def frame(index: int, epoch: int = EPOCH) -> FrameMessage:
+    """A frame whose pixels tell its index."""
+    pixels = np.random.RandomState(index).randint(0, 256, (*SIZE, 3)).astype(np.uint8)
+    return FrameMessage(epoch, index, index / 5, epoch / 1000 + index / 5, SOURCE, pixels)
+
+
+def preview(index: int, epoch: int = EPOCH) -> PreviewMessage:
+    """A preview whose bytes tell its index; no picture."""
+    return PreviewMessage(epoch, index, index / 5, epoch / 1000 + index / 5, b"jpeg %d" % index)
+
+
+def score(index: int, value: float = 0.5, epoch: int = EPOCH) -> ScoreMessage:
+    """A score of a frame."""
+    levels = np.random.RandomState(index).randint(0, 200, (12, 20)).astype(np.uint8)
+    return ScoreMessage(
+        epoch=epoch,
+        index=index,
+        time_s=index / 5,
+        captured_at=epoch / 1000 + index / 5,
+        source=SOURCE,
+        scored_at=epoch / 1000 + index / 5 + 0.05,
+        score=value,
+        raw_score=value * 40,
+        peak=(12.5, 31.0),
+        coarse=CoarseMap(levels),
+        geometry=Geometry(SIZE),
+        model="0123456789abcdef",
+        lingering=0.6,
+        scoring_ms=9.25,
+    )
