@@ -10,7 +10,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.types import CELL_PX, Size, display_size, model_size
-from workers.site.values import ALERTS_KEPT, Camera, Site
+from workers.bus.bounds import ALERTS_KEPT
+from workers.site.values import Camera, Site
 
 __all__ = ["BrokerMemory", "broker_memory"]
 
