@@ -60,6 +60,11 @@ def test_the_card_of_a_model_is_read_without_torch(tmp_path: Path) -> None:
     assert imported("pipeline.model.card", cwd=tmp_path) == ["numpy"]
 
 
+@pytest.mark.parametrize("name", ["pipeline.surveying", "pipeline.video.live"])
+def test_footage_is_looked_at_without_torch(name: str, tmp_path: Path) -> None:
+    assert imported(name, cwd=tmp_path) == ["av", "numpy"]
+
+
 def test_importing_everything_does_no_work_and_tells_nobody(tmp_path: Path) -> None:
     loaded = imported("pipeline.*", "workers.*", "stillwatch.*", cwd=tmp_path)
     assert {"av", "openvino", "torch"} <= set(loaded)

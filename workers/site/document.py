@@ -114,7 +114,8 @@ def _syntax(path: Path, text: str, error: yaml.MarkedYAMLError) -> str:
     written = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in written[: mark.column + 1]:
         return f"{path}:{mark.line + 1}: a tab stands where YAML takes spaces alone; replace it by spaces."
-    return f"{path}:{mark.line + 1}: is not YAML: {(error.problem or '').removeprefix('but ')}; correct this line or the one above."
+    problem = (error.problem or "").removeprefix("but ")
+    return f"{path}:{mark.line + 1}: is not YAML: {problem}; correct this line or the one above."
 
 
 def _line(node: Node) -> int:
