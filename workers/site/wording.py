@@ -111,7 +111,8 @@ class _Teller:
 
 def _shared(place: Place) -> Place:
     """Where `defaults` says the same for every camera."""
-    return ("defaults", *place[2:]) if place[0] == "cameras" and len(place) > 2 else place
+    shared = place[0] == "cameras" and len(place) > 2 and place[2] in CameraDefaults.model_fields
+    return ("defaults", *place[2:]) if shared else place
 
 
 def _remedy(key: Key) -> str:
