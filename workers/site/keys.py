@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from workers.site.cameras import Camera, CameraDefaults
 from workers.site.document import Place
+from workers.site.kinds import LONGEST_TEXT
 from workers.site.values import Site
 
 __all__ = ["NOT_WRITTEN", "OWN_KEYS", "Key", "default_of", "expected", "key_at", "keys_of", "listed"]
@@ -84,7 +85,13 @@ def expected(key: Key) -> str:
     choices = _choices(key.kind)
     if choices:
         return f"one of {listed(choices)}"
-    words = {bool: "true or false", str: "a text", list: "a list", SecretStr: "a text", Path: "a path"}
+    words = {
+        bool: "true or false",
+        str: f"a text of up to {LONGEST_TEXT} letters",
+        list: "a list",
+        SecretStr: "a text",
+        Path: "a path",
+    }
     return words[key.kind]
 
 

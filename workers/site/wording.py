@@ -25,7 +25,7 @@ __all__ = ["WRONG_VALUES", "problems_of", "unknown"]
 WRONG_VALUES = frozenset(
     "bool_parsing bool_type dict_type enum finite_number float_parsing float_type greater_than greater_than_equal "  # noqa: SIM905
     "int_from_float int_parsing int_parsing_size int_type less_than_equal list_type literal_error model_type "
-    "path_type string_too_short string_type too_short".split()
+    "path_type string_too_long string_too_short string_type too_short".split()
 )
 LONGEST_SHOWN = 40
 

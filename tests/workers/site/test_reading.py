@@ -200,7 +200,7 @@ broker: redis://redis.lan
         "23: cameras.lane.alert is 3, not keys with values; write them below it.",
         "23: cameras.lane.fps is true, not a number from 0.1 to 60; set one, or leave it out for the default of 5.",
         "23: cameras.lane.source is missing; set it.",
-        "23: cameras.lane.username is 5, not a text; set one, or leave it out.",
+        "23: cameras.lane.username is 5, not a text of up to 1000 letters; set one, or leave it out.",
         '25: webhooks[0].cameras is empty; set one, or leave it out for the default of ["*"].',
         "25: webhooks[0].timeout_s is nan, not a number from 0.1 to 300; set one, or leave it out for the default of "
         "10.",
