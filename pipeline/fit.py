@@ -16,7 +16,7 @@ from pipeline.model.memory import check_memory
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.weights import Progress
-from pipeline.types import Geometry, Size, model_size
+from pipeline.types import Geometry, Size, model_size, same_view
 from pipeline.video.footage import FootageCheck
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import Recording, open_recording
@@ -24,9 +24,6 @@ from pipeline.video.sampling import Sampling
 from pipeline.video.sources import Source
 
 __all__ = ["FitOptions", "FitResult", "check_view", "fit_footage", "has_clock", "survey"]
-
-# How far the aspect ratio of a recording may be from the one a model was fitted on; a sub-stream is rounded.
-ASPECT_TOLERANCE = 0.02
 
 Counted = Callable[[int, int | None], None]
 
@@ -187,10 +184,8 @@ def check_view(recording: Recording, view: Size | None) -> None:
     Raises:
         ConfigError: the aspect ratios differ by more than 2 %.
     """
-    if view is None:
-        return
-    (height, width), (view_height, view_width) = recording.size, view
-    if abs((width / height) / (view_width / view_height) - 1) > ASPECT_TOLERANCE:
+    if view is not None and not same_view(recording.size, view):
+        (height, width), (view_height, view_width) = recording.size, view
         raise ConfigError(
             f"{recording.name}: its pictures are {height}x{width}, another shape than the {view_height}x{view_width} "
             "the model is for; use footage of the same view, or fit a model of its own."

@@ -7,6 +7,7 @@ that a cell has shown for some seconds tells far fainter things from normality t
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -49,3 +50,11 @@ class Lingering:
             return None
         least: NDArray[Any] = np.minimum.reduce([cells for _, cells in window])
         return least
+
+    def state(self) -> list[tuple[float, NDArray[Any]]]:
+        """What it remembers, the oldest first."""
+        return list(self._window)
+
+    def resume(self, state: Iterable[tuple[float, NDArray[Any]]]) -> None:
+        """Go on where another was."""
+        self._window = deque((time_s, cells) for time_s, cells in state)

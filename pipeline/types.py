@@ -32,6 +32,7 @@ __all__ = [
     "Size",
     "Spot",
     "model_size",
+    "same_view",
 ]
 
 Size = tuple[int, int]
@@ -40,6 +41,9 @@ Image = NDArray[np.uint8]
 
 # Every backbone reaches stride 16, so both sides are whole numbers of its coarsest cells.
 SIDE_MULTIPLE = 16
+
+# How far two aspect ratios of one view may be from each other; a camera's sub-stream is rounded.
+ASPECT_TOLERANCE = 0.02
 
 
 def model_size(source: Size, short_side: int) -> Size:
@@ -59,6 +63,16 @@ def model_size(source: Size, short_side: int) -> Size:
         return max(1, math.ceil(side * scale / SIDE_MULTIPLE - 0.5)) * SIDE_MULTIPLE
 
     return whole_cells(height), whole_cells(width)
+
+
+def same_view(one: Size, other: Size) -> bool:
+    """Whether pictures of two sizes, (H, W), can show the same view: their aspect ratios differ by at most 2 %.
+
+    >>> same_view((576, 704), (288, 352)), same_view((480, 640), (432, 768))
+    (True, False)
+    """
+    (height, width), (other_height, other_width) = one, other
+    return abs((width / height) / (other_width / other_height) - 1) <= ASPECT_TOLERANCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +197,7 @@ class EventKind(StrEnum):
 
     ANOMALY = "anomaly"  # something in a part of the picture
     VIEW = "view"  # most of the picture changed: the light, the camera's place, a cover
+    CAMERA = "camera"  # the camera was out of reach for longer than it may be; a recording never is
 
 
 class EndReason(StrEnum):

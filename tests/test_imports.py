@@ -19,7 +19,7 @@ for name in sys.argv[1:]:
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-heavy = ("av", "numba", "numpy", "openvino", "openvino_telemetry", "redis", "torch", "torchvision")
+heavy = "av kornia numba numpy openvino openvino_telemetry redis safetensors torch torchvision".split()
 loaded = [name for name in heavy if sys.modules.get(name)]
 json.dump({"loaded": loaded, "threads": threading.active_count()}, open("said.json", "w"))
 """
@@ -54,6 +54,10 @@ def test_a_package_loads_nothing_heavy(name: str, tmp_path: Path) -> None:
 
 def test_video_loads_no_torch(tmp_path: Path) -> None:
     assert imported("pipeline.video.*", cwd=tmp_path) == ["av", "numpy"]
+
+
+def test_the_card_of_a_model_is_read_without_torch(tmp_path: Path) -> None:
+    assert imported("pipeline.model.card", cwd=tmp_path) == ["numpy"]
 
 
 def test_importing_everything_does_no_work_and_tells_nobody(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,3 +72,11 @@ class Combiner:
         lifted_most = int(levels.max()) > int(moment.max())
         highest = float(CoarseMap(levels).scores().max())
         return Combined(max(score, highest) if lifted_most else score, levels, still, int(seen.sum()))
+
+    def state(self) -> list[tuple[float, NDArray[np.uint8]]]:
+        """What it remembers: the frames of the last seconds."""
+        return self._lingering.state()
+
+    def resume(self, state: Iterable[tuple[float, NDArray[np.uint8]]]) -> None:
+        """Go on where another was."""
+        self._lingering.resume(state)

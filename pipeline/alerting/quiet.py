@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,3 +58,12 @@ class Quiet:
         """Whether any of the cells cools down at a time."""
         self._cooling = [(place, until_s) for place, until_s in self._cooling if until_s > time_s]
         return any(bool((place & cells).any()) for place, _ in self._cooling)
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers, as JSON and arrays hold it."""
+        return {"mutes": [(mute.cells, mute.below_since_s) for mute in self._mutes], "cooling": self._cooling}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on where another was."""
+        self._mutes = [_Mute(cells, below_since_s) for cells, below_since_s in state["mutes"]]
+        self._cooling = [(cells, until_s) for cells, until_s in state["cooling"]]

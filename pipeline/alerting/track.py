@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Self
 
 import numpy as np
 
@@ -17,6 +18,8 @@ PICTURES_A_SECOND = 0.35
 FARTHEST = 0.25
 # Who walks slowly seems to stay, but not for so long within the same bounds.
 SETTLED_S = 3.0
+# Which attributes of a track are sights.
+SIGHTS = ("first", "last", "peak")
 # Of its time, what a thing that sways spends in each cell it sways over, and one that walks about does not.
 STAYED_SHARE = 0.1
 
@@ -38,6 +41,16 @@ class Sight:
     cells: Cells
     parts: tuple[Box, ...]
     above: bool
+
+    def state(self) -> list[Any]:
+        """All of it, as JSON and arrays hold it."""
+        return [self.time_s, self.score, self.cells, self.parts, self.above]
+
+    @classmethod
+    def restored(cls, state: list[Any]) -> Self:
+        """The sight that had such a state."""
+        time_s, score, cells, parts, above = state
+        return cls(time_s, score, cells, tuple((x, y, width, height) for x, y, width, height in parts), above)
 
 
 class Track:
@@ -121,3 +134,22 @@ class Track:
     def overlap(self, group: Group) -> int:
         """Cells of a group that were its own before."""
         return int((self.last.cells & group.cells).sum())
+
+    def state(self) -> dict[str, Any]:
+        """All of it, as JSON and arrays hold it."""
+        return vars(self) | {name: getattr(self, name).state() for name in SIGHTS}
+
+    @classmethod
+    def restored(cls, state: dict[str, Any]) -> Self:
+        """The track that had such a state.
+
+        Raises:
+            ValueError: it is that of a track with other attributes.
+        """
+        sights = {name: Sight.restored(state[name]) for name in SIGHTS}
+        kind = EventKind(state["kind"])
+        track = cls(state["name"], kind, sights["first"], state["needed_s"], left=state["left"])
+        if state.keys() != vars(track).keys():
+            raise ValueError("a track has other attributes")
+        vars(track).update(state | sights | {"kind": kind})
+        return track

@@ -7,6 +7,8 @@ followed: the view itself has changed.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pipeline.alerting.combining import Combined, Combiner
@@ -30,10 +32,14 @@ LEFT_BEHIND_S = 3.0
 
 
 class EventTracker:
-    """Follows one recording or connection, frame by frame, in order."""
+    """Follows one recording or connection, frame by frame, in order.
+
+    Attributes:
+        policy, view: what it was made with.
+    """
 
     def __init__(self, policy: Policy, view: View) -> None:
-        self._policy, self._view = policy, view
+        self.policy, self.view = policy, view
         self._combiner = Combiner(view.lingering, policy.gap_s)
         self._quiet = Quiet(ALARM, policy.gap_s)
         self._release = CoarseMap.level(policy.release)
@@ -64,18 +70,37 @@ class EventTracker:
             self._end(track, EndReason.FOOTAGE)
         return self._taken_changes()
 
+    def state(self) -> dict[str, Any]:
+        """What it remembers between two frames, as JSON and arrays hold it, for `pipeline.alerting.storing`."""
+        return {
+            "lingering": self._combiner.state(),
+            "quiet": self._quiet.state(),
+            "tracks": [track.state() for track in self._tracks],
+            "whole": self._whole.state(),
+            "previous_s": self._previous_s,
+            "step_s": self._step_s,
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on where another, of the same policy and view, was."""
+        self._combiner.resume(state["lingering"])
+        self._quiet.resume(state["quiet"])
+        self._tracks = [Track.restored(track) for track in state["tracks"]]
+        self._whole.resume(state["whole"])
+        self._previous_s, self._step_s = state["previous_s"], state["step_s"]
+
     def _follow_parts(self, observation: Observation, combined: Combined) -> None:
         time_s = observation.time_s
         levels = self._quiet.heard(combined.levels, time_s)
         still = self._quiet.heard(combined.still, time_s)
-        heard = Heard(time_s, self._previous_s, combined, levels, still, self._release, self._policy.gap_s)
+        heard = Heard(time_s, self._previous_s, combined, levels, still, self._release, self.policy.gap_s)
         new = follow(self._tracks, heard)
         for group in new.left:
-            needed_s = max(self._policy.min_duration_s, LEFT_BEHIND_S)
+            needed_s = max(self.policy.min_duration_s, LEFT_BEHIND_S)
             self._begin(observation, heard, group, needed_s, left=True).home = zone_of(group.cells)
         for group in new.other:
             if group.level > ALARM:
-                self._begin(observation, heard, group, self._policy.min_duration_s).home = heard.home_of(group)
+                self._begin(observation, heard, group, self.policy.min_duration_s).home = heard.home_of(group)
 
     def _begin(
         self, observation: Observation, heard: Heard, group: Group, needed_s: float, *, left: bool = False
@@ -105,13 +130,13 @@ class EventTracker:
         self._changes.append(Change(ChangeKind.STARTED, self._event(track)))
 
     def _end_overdue(self, time_s: float) -> None:
-        gap_s = max(self._policy.gap_s, STEADY * self._step_s) + ROUNDING_S
+        gap_s = max(self.policy.gap_s, STEADY * self._step_s) + ROUNDING_S
         for track in self._all():
             # What only blinks above 1 is no event, however often: the release holds events alone.
             there_s = track.last.time_s if track.opened else track.above_s
             if time_s - there_s > gap_s and not self._hidden(track):
                 self._end(track, EndReason.GONE)
-            elif track.opened and time_s - track.first.time_s >= self._policy.max_event_s - ROUNDING_S:
+            elif track.opened and time_s - track.first.time_s >= self.policy.max_event_s - ROUNDING_S:
                 self._end(track, EndReason.LONG)
 
     def _hidden(self, track: Track) -> bool:
@@ -133,7 +158,7 @@ class EventTracker:
             return
         if reason is EndReason.LONG:
             self._quiet.mute(track.place)
-        self._quiet.cool(track.last.cells, track.last.time_s + self._policy.cooldown_s)
+        self._quiet.cool(track.last.cells, track.last.time_s + self.policy.cooldown_s)
 
     def _tell_peaks(self, time_s: float) -> None:
         for track in self._all():
@@ -143,7 +168,7 @@ class EventTracker:
     def _event(self, track: Track, reason: EndReason | None = None) -> Event:
         return Event(
             id=track.name,
-            camera=self._view.camera,
+            camera=self.view.camera,
             kind=track.kind,
             begin_s=track.first.time_s,
             peak_s=track.peak.time_s,
@@ -155,11 +180,11 @@ class EventTracker:
 
     def _box(self, cells: Cells) -> Box:
         size = cells.shape
-        return self._view.geometry.box_to_source(rectangle_of(cells), (size[0], size[1]), self._view.source)
+        return self.view.geometry.box_to_source(rectangle_of(cells), (size[0], size[1]), self.view.source)
 
     def _name(self, index: int) -> str:
         """Id of what begins in a frame; what begins together is told apart by a number."""
-        name = f"{self._view.camera}-{self._view.epoch}-{index}"
+        name = f"{self.view.camera}-{self.view.epoch}-{index}"
         taken = sum(track.name == name or track.name.startswith(f"{name}-") for track in self._all())
         return f"{name}-{taken + 1}" if taken else name
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from pipeline.alerting.combining import Combined
@@ -68,6 +70,16 @@ class Whole:
         self.rests_s = track.last.time_s + self._policy.cooldown_s
         if reason is EndReason.LONG:
             self._muted, self._wide_s = True, track.last.time_s
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers, as JSON and arrays hold it."""
+        track = None if self.track is None else self.track.state()
+        return {"muted": self._muted, "wide_s": self._wide_s, "rests_s": self.rests_s, "track": track}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on where another was."""
+        self._muted, self._wide_s, self.rests_s = state["muted"], state["wide_s"], state["rests_s"]
+        self.track = None if state["track"] is None else Track.restored(state["track"])
 
     def _muted_by(self, above: float, time_s: float) -> bool:
         if self._muted and above > self._policy.view_share * HELD:

@@ -6,7 +6,6 @@ model `moments_mean` (P, D) and `moments_scatter` (P, D(D+1)/2) float64. Nothing
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from importlib.metadata import PackageNotFoundError, version
@@ -15,13 +14,14 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from pipeline.errors import ModelError, OutputError
+from pipeline.errors import OutputError
 from pipeline.files import output_error, written_whole
+from pipeline.model.card import FORMAT_VERSION, HEADER_KEY, check_file, check_threshold, cut_off, damaged, parse_header
 from pipeline.model.gaussians import Gaussians, Moments, pack_triangle, unpack_triangle
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
@@ -30,8 +30,6 @@ from pipeline.types import Geometry, Size
 
 __all__ = ["FORMAT_VERSION", "Header", "load_model", "read_header", "save_model"]
 
-FORMAT_VERSION: Literal[2] = 2
-HEADER_KEY = "stillwatch"
 TYPES = {"mean": torch.float32, "whitening": torch.float32, "mask": torch.uint8}
 TYPES |= {"moments_mean": torch.float64, "moments_scatter": torch.float64}
 
@@ -90,7 +88,7 @@ def read_header(path: Path) -> Header:
         ModelError: as `load_model`.
     """
     with _opened(path) as file:
-        return _parse_header(path, file.metadata())
+        return parse_header(path, file.metadata(), Header)
 
 
 def load_model(path: Path) -> Model:
@@ -100,14 +98,14 @@ def load_model(path: Path) -> Model:
         ModelError: the file is absent, cut off, damaged, of another version, or not ours.
     """
     with _opened(path) as file:
-        header = _parse_header(path, file.metadata())
+        header = parse_header(path, file.metadata(), Header)
         try:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
             _check_tensors(path, header, tensors)
             gaussians = Gaussians(tensors["mean"], tensors["whitening"])
             moments = _moments(header, tensors)
         except (SafetensorError, KeyError) as error:
-            raise _damaged(path, f"{error} is missing or unreadable") from error
+            raise damaged(path, f"{error} is missing or unreadable") from error
     mask = tensors["mask"].numpy() > 0 if "mask" in tensors else None
     kept = {name: getattr(header, name) for name in Header.model_fields}
     for name in ("format_version", "package_version", "resumable"):
@@ -132,34 +130,11 @@ def _not_saved(path: Path, error: SafetensorError) -> OutputError:
 
 
 def _opened(path: Path) -> safe_open:
-    if os.path.isdir(path):
-        raise ModelError(f"{path}: is a folder; name the model in it.")
-    if not os.path.isfile(path):  # Path.is_file raises inside a folder that may not be entered
-        raise ModelError(f"{path}: no such model; make one with 'stillwatch fit FOOTAGE -o {path}'.")
+    check_file(path)
     try:
         return safe_open(path, framework="pt")
     except (SafetensorError, OSError) as error:
-        raise ModelError(
-            f"{path}: is not a stillwatch model, or is cut off; copy it again or make one with 'stillwatch fit'."
-        ) from error
-
-
-def _parse_header(path: Path, metadata: dict[str, str] | None) -> Header:
-    text = (metadata or {}).get(HEADER_KEY)
-    if text is None:
-        raise ModelError(f"{path}: is not a stillwatch model; make one with 'stillwatch fit FOOTAGE -o MODEL'.")
-    try:
-        return Header.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        if first["loc"] == ("format_version",):
-            raise ModelError(
-                f"{path}: has format version {first['input']}, this stillwatch reads {FORMAT_VERSION}; "
-                "fit the model again, or use the version that made it."
-            ) from error
-        place = ".".join(str(part) for part in first["loc"])
-        part = f"its header's {place}" if place else "its header"
-        raise _damaged(path, f"{part} is unreadable") from error
+        raise cut_off(path) from error
 
 
 def _check_tensors(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
@@ -170,13 +145,12 @@ def _check_tensors(path: Path, header: Header, tensors: dict[str, Tensor]) -> No
     shapes |= {"moments_mean": (positions, dims), "moments_scatter": (positions, packed)}
     for name, tensor in tensors.items():
         if name in shapes and tuple(tensor.shape) != shapes[name]:
-            raise _damaged(path, f"{name} is {tuple(tensor.shape)}, its header says {shapes[name]}")
+            raise damaged(path, f"{name} is {tuple(tensor.shape)}, its header says {shapes[name]}")
         if name in TYPES and tensor.dtype != TYPES[name]:
-            raise _damaged(path, f"{name} is {tensor.dtype}, expected {TYPES[name]}")
+            raise damaged(path, f"{name} is {tensor.dtype}, expected {TYPES[name]}")
         if not bool(torch.isfinite(tensor).all()):
-            raise _damaged(path, f"{name} holds values that are not numbers")
-    if not (math.isfinite(header.threshold.value) and header.threshold.value > 0):
-        raise _damaged(path, f"its threshold is {header.threshold.value:g}, expected a number above 0")
+            raise damaged(path, f"{name} holds values that are not numbers")
+    check_threshold(path, header.threshold.value)
 
 
 def _moments(header: Header, tensors: dict[str, Tensor]) -> Moments | None:
@@ -187,7 +161,3 @@ def _moments(header: Header, tensors: dict[str, Tensor]) -> Moments | None:
     scatter = lower + lower.transpose(1, 2)
     scatter.diagonal(dim1=1, dim2=2).mul_(0.5)
     return Moments(header.frames, tensors["moments_mean"], scatter)
-
-
-def _damaged(path: Path, what: str) -> ModelError:
-    return ModelError(f"{path}: the model is damaged, {what}; fit it again or restore a copy.")

@@ -8,7 +8,7 @@ from pipeline.types import Box, EndReason, EventKind
 
 __all__ = ["KINDS", "REASONS", "clock", "counted", "duration", "listed", "moment", "place", "score_text", "share_text"]
 
-KINDS = {EventKind.ANOMALY: "Anomaly", EventKind.VIEW: "View changed"}
+KINDS = {EventKind.ANOMALY: "Anomaly", EventKind.VIEW: "View changed", EventKind.CAMERA: "Camera out of reach"}
 REASONS = {
     EndReason.GONE: "back to normal",
     EndReason.LONG: "lasted too long; its place is muted until it is normal",

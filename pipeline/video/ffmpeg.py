@@ -17,7 +17,7 @@ from av.container import InputContainer
 from pipeline.errors import SourceError, SourceLost
 from pipeline.video.sources import Source, SourceKind
 
-__all__ = ["open_container", "source_error"]
+__all__ = ["MOST_PIXELS", "open_container", "source_error", "too_large"]
 
 OPEN_TIMEOUT_S = 5.0
 # A stalled RTSP stream is noticed after twice its read timeout: a frame that was held back comes out at once this.
@@ -27,9 +27,14 @@ HTTP_TIMEOUT_S = 10.0
 
 # By default FFmpeg looks at 5 s of a live stream before it gives the first frame; 0.1 s are enough with RTSP, which
 # describes its streams. `fflags=nobuffer` would be faster, but throws the key frame away that was looked at.
-LIVE_OPTIONS = {"rtsp_transport": "tcp", "protocol_whitelist": "tcp,tls", "analyzeduration": "100000"}
+RTSP_OPTIONS = {"analyzeduration": "100000"}
+RTSP_PROTOCOLS = {"tcp": "tcp,tls", "udp": "tcp,tls,udp,rtp"}
 HTTP_OPTIONS = {"protocol_whitelist": "http,https,httpproxy,tcp,tls,crypto"}
+HTTP_LIVE_OPTIONS = {"analyzeduration": "500000"}
 FILE_OPTIONS = {"protocol_whitelist": "file"}
+
+# A few kilobytes may claim a picture that takes gigabytes; no camera has more than this.
+MOST_PIXELS = 64_000_000
 
 # FFmpeg would draw a text as pictures, and follow a list to other files (for minutes, if they are not there).
 TEXT = "tty"
@@ -146,21 +151,35 @@ def source_error(source: Source, error: av.FFmpegError) -> SourceError:
     return _sentence(source, replace(reason, may_return=reason.may_return or source.live), error)
 
 
+def too_large(source: Source) -> SourceError:
+    """What to say of pictures above `MOST_PIXELS`."""
+    return SourceError(
+        f"{source.where}: its pictures have more than {MOST_PIXELS // 1_000_000} million pixels; make them smaller."
+    )
+
+
 def _open(source: Source) -> InputContainer:
+    limit = {"max_pixels": str(MOST_PIXELS)}
     if source.kind is SourceKind.DEVICE:
-        return av.open(source.location, "r", format="v4l2", timeout=(OPEN_TIMEOUT_S, LIVE_TIMEOUT_S))
+        return av.open(source.location, "r", format="v4l2", options=limit, timeout=(OPEN_TIMEOUT_S, LIVE_TIMEOUT_S))
     # Foreign text in a file's metadata need not be UTF-8, and nobody reads it here.
     if source.kind is SourceKind.URL:
-        options, timeout_s = (LIVE_OPTIONS, LIVE_TIMEOUT_S) if source.live else (HTTP_OPTIONS, HTTP_TIMEOUT_S)
         return av.open(
             source.location,
             "r",
-            options=options,
-            timeout=(OPEN_TIMEOUT_S, timeout_s),
+            options=_transfer_options(source) | limit,
+            timeout=(OPEN_TIMEOUT_S, LIVE_TIMEOUT_S if source.live else HTTP_TIMEOUT_S),
             metadata_errors="replace",
         )
     # With the protocol in front a colon in a name (12:30.mp4) is no protocol.
-    return av.open(f"file:{source.location}", "r", options=FILE_OPTIONS, metadata_errors="replace")
+    return av.open(f"file:{source.location}", "r", options=FILE_OPTIONS | limit, metadata_errors="replace")
+
+
+def _transfer_options(source: Source) -> dict[str, str]:
+    if source.rtsp:
+        protocols = RTSP_PROTOCOLS[source.transport]
+        return {"rtsp_transport": source.transport, "protocol_whitelist": protocols, **RTSP_OPTIONS}
+    return HTTP_OPTIONS | HTTP_LIVE_OPTIONS if source.live else HTTP_OPTIONS
 
 
 def _why_not_opened(source: Source, error: av.FFmpegError) -> Reason:

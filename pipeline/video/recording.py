@@ -10,7 +10,7 @@ from typing import Self
 import av
 
 from pipeline.errors import SourceError
-from pipeline.types import Frame, Size
+from pipeline.types import Frame, Size, same_view
 from pipeline.video.images import ImageReader
 from pipeline.video.pictures import Picture, Reader
 from pipeline.video.resizing import Resizer, upright_size
@@ -19,9 +19,6 @@ from pipeline.video.sources import Source, SourceKind
 from pipeline.video.videos import VideoReader
 
 __all__ = ["Recording", "open_recording"]
-
-# A stream that changes its size but not its shape is the same view.
-SAME_ASPECT = 0.02
 
 
 def open_recording(source: Source, *, input_fps: float | None = None) -> Recording:
@@ -122,7 +119,7 @@ class Recording:
 
     def _frame(self, index: int, picture: Picture, decoded: av.VideoFrame, resizer: Resizer) -> Frame:
         size = upright_size(decoded, self._reader.turn)
-        if size != self.size and not _same_aspect(size, self.size):
+        if not same_view(size, self.size):
             raise SourceError(self._changed_shape(picture, size))
         return Frame(index, picture.time_s, resizer.model(decoded), size, resizer.display(decoded))
 
@@ -138,7 +135,3 @@ class Recording:
             f"{self._source.where}: the picture changes from {before} to {now}, another shape, at {time_s:.2f} s; "
             f"split the recording there, or use --until {time_s:.2f}."
         )
-
-
-def _same_aspect(one: Size, other: Size) -> bool:
-    return abs(one[0] * other[1] / (one[1] * other[0]) - 1) <= SAME_ASPECT

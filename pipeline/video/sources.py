@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote
 
 from pipeline.errors import ConfigError, SourceError
@@ -23,9 +24,11 @@ __all__ = [
     "RECORDING_SUFFIXES",
     "Source",
     "SourceKind",
+    "Transport",
     "find_sources",
     "in_natural_order",
     "redacted",
+    "source_at",
 ]
 
 # What a folder is searched for. A file named on its own, or by a glob, may carry any suffix: FFmpeg looks inside.
@@ -37,6 +40,8 @@ RECORDING_SUFFIXES = frozenset(
 )
 SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://", re.IGNORECASE)
 VIDEO_DEVICE = re.compile(r"/dev/video\d+")
+
+Transport = Literal["tcp", "udp"]
 
 
 class SourceKind(StrEnum):
@@ -57,11 +62,16 @@ class Source:
             `name` instead, as `repr` does.
         kind: how it is read.
         pictures: paths of the images in their order; empty for every other kind.
+        transport: how a camera's RTSP sends its pictures; UDP where a camera knows nothing else.
+        is_live: whether it runs by its own clock; None to go by its address. HTTP alone does not tell a camera from a
+            recording on a server.
     """
 
     location: str
     kind: SourceKind
     pictures: tuple[str, ...] = ()
+    transport: Transport = "tcp"
+    is_live: bool | None = None
 
     def __repr__(self) -> str:
         return f"Source({self.where!r}, {self.kind})"
@@ -78,9 +88,13 @@ class Source:
 
     @property
     def live(self) -> bool:
-        """Whether the source runs by its own clock and cannot be read twice: RTSP and devices."""
-        rtsp = self.kind is SourceKind.URL and _scheme(self.location) in ("rtsp", "rtsps")
-        return rtsp or self.kind is SourceKind.DEVICE
+        """Whether the source runs by its own clock and cannot be read twice: RTSP, devices, and what was said to."""
+        return self.rtsp or self.kind is SourceKind.DEVICE if self.is_live is None else self.is_live
+
+    @property
+    def rtsp(self) -> bool:
+        """Whether it is read by RTSP."""
+        return self.kind is SourceKind.URL and _scheme(self.location) in ("rtsp", "rtsps")
 
 
 def find_sources(footage: Sequence[str | Path]) -> list[Source]:
@@ -101,6 +115,25 @@ def find_sources(footage: Sequence[str | Path]) -> list[Source]:
     return list(_joined(found))
 
 
+def source_at(item: str) -> Source | None:
+    """Source of an address or a device, which need not be there; None where `item` names files.
+
+    Raises:
+        ConfigError: the address has a scheme that is not on the list.
+    """
+    scheme = _scheme(item)
+    if scheme in ("rtsp", "rtsps", "http", "https"):
+        return Source(scheme + item[len(scheme) :], SourceKind.URL)  # FFmpeg knows schemes in small letters only
+    if scheme == "v4l2" or VIDEO_DEVICE.fullmatch(item):
+        return Source(item[len("v4l2://") :] if scheme else item, SourceKind.DEVICE)
+    if scheme not in ("", "file"):
+        raise ConfigError(
+            f"{redacted(item)}: addresses of the kind {scheme}:// are not opened; "
+            "use file, rtsp, rtsps, http, https or v4l2."
+        )
+    return None
+
+
 def redacted(address: str) -> str:
     """Address without user, password, query and fragment.
 
@@ -114,19 +147,12 @@ def redacted(address: str) -> str:
 
 
 def _sources_of(item: str) -> Iterator[Source]:
-    scheme = _scheme(item)
-    if scheme in ("rtsp", "rtsps", "http", "https"):
-        yield Source(scheme + item[len(scheme) :], SourceKind.URL)  # FFmpeg knows schemes in small letters only
-    elif scheme == "v4l2" or VIDEO_DEVICE.fullmatch(item):
-        yield Source(item[len("v4l2://") :] if scheme else item, SourceKind.DEVICE)
-    elif scheme not in ("", "file"):
-        raise ConfigError(
-            f"{redacted(item)}: addresses of the kind {scheme}:// are not opened; "
-            "use file, rtsp, rtsps, http, https or v4l2."
-        )
-    else:
-        for path in _existing(unquote(item[len("file://") :]) if scheme else item):
-            yield from _folder(path) if path.is_dir() else [_file(path)]
+    source = source_at(item)
+    if source is not None:
+        yield source
+        return
+    for path in _existing(unquote(item[len("file://") :]) if _scheme(item) else item):
+        yield from _folder(path) if path.is_dir() else [_file(path)]
 
 
 def _scheme(item: str) -> str:

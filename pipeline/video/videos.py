@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import math
 import os
+import time
 from collections.abc import Iterator
 from itertools import chain
 from threading import Lock
 
 import av
+import av.error
 from av.codec.context import ThreadType
 from av.packet import Packet
 from av.stream import Discard, Disposition
@@ -20,7 +22,7 @@ from av.video.stream import VideoStream
 from pipeline.errors import SourceError, SourceLost
 from pipeline.video.clock import Clock
 from pipeline.video.container import first_missing_s, stated_duration_s, stated_end_s, stated_rate
-from pipeline.video.ffmpeg import open_container, source_error
+from pipeline.video.ffmpeg import MOST_PIXELS, open_container, source_error, too_large
 from pipeline.video.pictures import Picture
 from pipeline.video.resizing import turn_of, upright_size
 from pipeline.video.sampling import ROUNDING_S
@@ -30,6 +32,8 @@ __all__ = ["VideoReader"]
 
 # Where neither container nor codec tells a rate, as with raw H.264 from some cameras.
 USUAL_RATE = 25.0
+# Forms without stamps, for which FFmpeg makes some up of that rate: right for a file, wrong for a camera.
+STAMPLESS = ("mpjpeg", "mjpeg", "h264", "hevc")
 # Several decoder threads cost a fifth more in all than one; with two cores the second is left to the scorer.
 MOST_THREADS = 4
 # The containers in which a seek lands on a key frame at or before the time asked for.
@@ -55,6 +59,7 @@ class VideoReader:
         self._lock = Lock()
         self._closed = False
         self._failure: av.FFmpegError | None = None
+        self._too_large = False
         self._end_s = 0.0
         # Where a recording that is cut off ends; None while it seems whole.
         self._readable_s: float | None = None
@@ -64,6 +69,7 @@ class VideoReader:
             self._stream = self._video_stream()
             self._prepare_decoder()
             self._tick_s = float(self._stream.time_base or 1)
+            self._stamped = not (source.live and self._container.format.name in STAMPLESS)
             self.rate = stated_rate(self._container, self._stream)
             self._clock = Clock(1 / (self.rate or USUAL_RATE))
             self._pictures = self._decoded()
@@ -85,6 +91,8 @@ class VideoReader:
         yield from self._pictures
         if self._closed:
             raise RuntimeError(f"{self._source.where}: it was closed before it was read to its end.")
+        if self._too_large:
+            raise too_large(self._source)
         if self._readable_s is None:
             self._readable_s = self._early_end_s()
         self._refuse_cut(until_s)
@@ -118,12 +126,18 @@ class VideoReader:
         # Threads hold frames back, which matters live.
         threads = 1 if self._source.live else max(1, min(MOST_THREADS, _cores() // 2))
         self._stream.thread_type = ThreadType.NONE if threads == 1 else ThreadType.AUTO
-        self._stream.codec_context.thread_count = threads
+        codec = self._stream.codec_context
+        codec.thread_count = threads
+        if codec.width * codec.height > MOST_PIXELS:
+            raise too_large(self._source)
+        codec.options = {"max_pixels": str(MOST_PIXELS)}
 
     def _take_first(self) -> None:
         first = next(self._pictures, None)
         frame = first.load() if first else None
         if first is None or frame is None:
+            if self._too_large:
+                raise too_large(self._source)
             if self._failure is not None:
                 raise source_error(self._source, self._failure) from self._failure
             found = "none of its pictures can be decoded" if self.damaged else "there is no picture in it"
@@ -176,9 +190,16 @@ class VideoReader:
                 self._failure = error  # reported once the decoder has given what it still holds
             try:
                 return self._stream.decode(packet)
-            except av.FFmpegError:
+            except av.FFmpegError as error:
+                self._too_large = self._refused_size(error)
                 self.damaged += 1
-                return []
+                return None if self._too_large else []
+
+    def _refused_size(self, error: av.FFmpegError) -> bool:
+        """Whether the decoder failed since pictures are too large: it keeps their size, or has an error for it."""
+        codec = self._stream.codec_context
+        forgotten = isinstance(error, av.error.ArgumentError) and codec.width == 0  # what is damaged is invalid data
+        return forgotten or codec.width * codec.height > MOST_PIXELS
 
     def _note_end(self, packet: Packet[VideoStream]) -> None:
         stamp = packet.dts if packet.pts is None else packet.pts
@@ -186,7 +207,8 @@ class VideoReader:
             self._end_s = max(self._end_s, (stamp + (packet.duration or 0)) * self._tick_s)
 
     def _picture(self, frame: av.VideoFrame) -> Picture:
-        return Picture(self._clock.time_s(frame.time), lambda: frame)
+        stamp_s = frame.time if self._stamped else time.monotonic()
+        return Picture(self._clock.time_s(stamp_s), lambda: frame)
 
     def _skip_to(self, time_s: float) -> None:
         """Go on from a key frame before a time; where that is not certain, leave the reader at its beginning."""

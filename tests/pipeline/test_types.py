@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from pipeline.errors import ConfigError
-from pipeline.types import CELL_PX, CoarseMap, Geometry, Size, model_size
+from pipeline.types import CELL_PX, CoarseMap, Geometry, Size, model_size, same_view
 
 SIDES = st.integers(16, 4096)
 # What is computed in floating point may tip over the edge of a pixel.
@@ -27,6 +27,20 @@ def test_a_model_size_is_the_nearest_of_whole_cells(height: int, width: int, sho
         assert side >= 16
         assert side % 16 == 0
         assert abs(side - source * scale) <= 8 + 1e-6 or side == 16
+
+
+@given(SIDES, SIDES, st.integers(1, 64))
+def test_a_view_stays_the_same_when_its_picture_grows(height: int, width: int, times: int) -> None:
+    assert same_view((height, width), (height * times, width * times))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [((576, 704), (288, 352), True), ((200, 203), (200, 200), True), ((200, 205), (200, 200), False)],
+)
+def test_pictures_of_a_view_may_differ_by_two_percent_in_shape(one: Size, other: Size, same: bool) -> None:
+    assert same_view(one, other) is same
+    assert same_view(one[::-1], other[::-1]) is same
 
 
 def test_ties_go_to_fewer_pixels_and_nothing_below_a_cell() -> None:

@@ -1,16 +1,18 @@
-"""A small RTSP camera for tests: plays an H.264 clip (no B-frames) in a loop, by its own clock, over TCP only.
+"""A small RTSP camera for tests: plays an H.264 clip (no B-frames) in a loop, by its own clock.
 
-RTSP 1.0 (RFC 2326) with RTP (RFC 3550) interleaved, H.264 as RFC 6184 packs it. Several clients see the same moment.
+RTSP 1.0 (RFC 2326) with RTP (RFC 3550) interleaved, or over UDP to one port; H.264 as RFC 6184 packs it. Several
+clients see the same moment.
 """
 
 from __future__ import annotations
 
 import base64
+import re
 import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -42,16 +44,21 @@ class Request:
 
 
 class RtspServer:
-    """Serves a clip at `url` while the `with` block runs; `stall` freezes it, `stop` drops every client."""
+    """Serves a clip at `url` while the `with` block runs; `stall` freezes it, `stop` drops every client.
 
-    def __init__(self, clip: Path, path: str = "/cam") -> None:
+    Args:
+        port: to listen on, so that a camera can come back where it was; 0 for any that is free.
+        transport: the only one it offers, "TCP" or "UDP".
+    """
+
+    def __init__(self, clip: Path, path: str = "/cam", *, port: int = 0, transport: str = "TCP") -> None:
         self._pictures, self._fps = _pictures(clip)
-        self._path = path
+        self._path, self._transport = path, transport
         self._started_s = time.monotonic()
         self._stalled = threading.Event()
         self._stopped = threading.Event()
         self._clients: list[socket.socket] = []
-        self._socket = socket.create_server(("127.0.0.1", 0))
+        self._socket = socket.create_server(("127.0.0.1", port))
         self.port: int = self._socket.getsockname()[1]
         self.url = f"rtsp://127.0.0.1:{self.port}{path}"
 
@@ -85,14 +92,23 @@ class RtspServer:
 
     def _serve(self, client: socket.socket) -> None:
         lock = threading.Lock()
-        with suppress(OSError), client.makefile("rb") as reader:
+        send = _interleaved(client, lock)
+        with (
+            suppress(OSError),
+            client.makefile("rb") as reader,
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams,
+        ):
             for request in _requests(reader):
                 status, headers, body = self._answer(request)
                 head = [f"RTSP/1.0 {status}", f"CSeq: {request.headers.get('cseq', '0')}", *headers]
                 with lock:
                     client.sendall("\r\n".join([*head, f"Content-Length: {len(body)}", "", body]).encode())
+                port = re.search(r"client_port=(\d+)", request.headers.get("transport", ""))
+                if port and status == "200 OK":
+                    datagrams.connect(("127.0.0.1", int(port[1])))
+                    send = datagrams.sendall
                 if request.method == "PLAY" and status == "200 OK":
-                    threading.Thread(target=self._play, args=(client, lock), daemon=True).start()
+                    threading.Thread(target=self._play, args=(send,), daemon=True).start()
 
     def _answer(self, request: Request) -> tuple[str, list[str], str]:
         if request.method == "OPTIONS":
@@ -106,9 +122,10 @@ class RtspServer:
                 self._description(),
             )
         if request.method == "SETUP":
-            if "TCP" not in request.headers.get("transport", ""):
+            asked = request.headers.get("transport", "")
+            if ("TCP" in asked) != (self._transport == "TCP"):
                 return "461 Unsupported Transport", [], ""
-            return "200 OK", ["Transport: RTP/AVP/TCP;unicast;interleaved=0-1", "Session: 1;timeout=60"], ""
+            return "200 OK", [f"Transport: {asked}", "Session: 1;timeout=60"], ""
         return "200 OK", ["Session: 1"], ""
 
     def _description(self) -> str:
@@ -129,7 +146,7 @@ class RtspServer:
             ]
         )
 
-    def _play(self, client: socket.socket, lock: threading.Lock) -> None:
+    def _play(self, send: Callable[[bytes], None]) -> None:
         sequence, decodable = 0, False
         with suppress(OSError):
             for index in self._moments():
@@ -146,8 +163,7 @@ class RtspServer:
                         int(index * CLOCK_HZ / self._fps) & 0xFFFFFFFF,
                         1,
                     )
-                    with lock:
-                        client.sendall(struct.pack(">cBH", b"$", 0, len(header + payload)) + header + payload)
+                    send(header + payload)
                     sequence += 1
 
     def _moments(self) -> Iterator[int]:
@@ -156,6 +172,14 @@ class RtspServer:
         while not self._stopped.wait(max(0.0, self._started_s + index / self._fps - time.monotonic())):
             yield index
             index += 1
+
+
+def _interleaved(client: socket.socket, lock: threading.Lock) -> Callable[[bytes], None]:
+    def send(packet: bytes) -> None:
+        with lock:
+            client.sendall(struct.pack(">cBH", b"$", 0, len(packet)) + packet)
+
+    return send
 
 
 def _pictures(clip: Path) -> tuple[list[Picture], float]:

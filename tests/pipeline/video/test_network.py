@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import cv2
 import pytest
 
 from pipeline.errors import SourceError, SourceLost
@@ -17,7 +21,7 @@ from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import find_sources
-from tests.pipeline.video.clips import GEOMETRY, number_of, write_clip
+from tests.pipeline.video.clips import GEOMETRY, number_of, numbered, write_clip
 from tests.pipeline.video.rtsp_server import RtspServer
 
 ALL = Sampling(GEOMETRY)
@@ -27,7 +31,7 @@ SILENT = "nothing came in time; check that the camera or server runs and can be 
 
 
 class Handler(SimpleHTTPRequestHandler):
-    """Serves a folder; /CODE answers with that code, /stall… and /drop… stop after two thirds of a file."""
+    """Serves a folder, and /mjpeg/FPS; /CODE answers with it, /stall… and /drop… stop after two thirds of a file."""
 
     released: threading.Event
 
@@ -35,6 +39,8 @@ class Handler(SimpleHTTPRequestHandler):
         kind, _, name = self.path[1:].partition("?")[0].partition("/")
         if kind.isdigit():
             self.send_error(int(kind))
+        elif kind == "mjpeg":
+            self._show(float(name))
         elif kind in ("stall", "drop"):
             content = (Path(self.directory) / name).read_bytes()
             self.send_response(200)
@@ -46,6 +52,20 @@ class Handler(SimpleHTTPRequestHandler):
                 self.released.wait(20)
         else:
             super().do_GET()
+
+    def _show(self, fps: float) -> None:
+        """As many a camera without RTSP: JPEG after JPEG for ever, without times; a pause after the 40th."""
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+        self.end_headers()
+        with suppress(OSError):
+            for number in range(256):
+                content = cv2.imencode(".jpg", numbered(number))[1].tobytes()
+                head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
+                self.wfile.write(head.encode() + content + b"\r\n")
+                self.wfile.flush()
+                if self.released.wait(20 if number == 40 else 1 / fps):
+                    return
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
         """Keep the tests' output clean."""
@@ -173,6 +193,40 @@ def test_a_camera_gives_every_frame_from_a_key_frame_on(camera: RtspServer) -> N
     assert first % 5 == 0
     assert numbers(frames) == [(first + place) % 50 for place in range(30)]
     assert [frame.time_s for frame in frames] == pytest.approx([place / 25 for place in range(30)], abs=2e-3)
+
+
+def test_a_camera_may_send_by_udp(tmp_path: Path) -> None:
+    clip = write_clip(tmp_path / "camera.mp4", 50, fps=25, options={"bf": "0", "g": "5"})
+    with RtspServer(clip, transport="UDP") as camera:
+        (source,) = find_sources([camera.url])
+        with pytest.raises(SourceLost) as caught:
+            open_recording(source)
+        assert str(caught.value) == (
+            f"{camera.url}: the system reports 'protocol not supported'; check the name, the cable and the network."
+        )
+        with open_recording(replace(source, transport="udp")) as recording:
+            frames = [frame for _, frame in zip(range(20), prefetched(recording.frames(ALL)), strict=False)]
+    first = number_of(frames[0].pixels)
+    assert numbers(frames) == [(first + place) % 50 for place in range(20)]
+
+
+def test_a_camera_of_http_is_read_as_one_by_the_clock_on_the_wall(server: str) -> None:
+    (source,) = find_sources([f"http://{server}/mjpeg/20"])
+    began_s = time.monotonic()
+    with open_recording(replace(source, is_live=True)) as recording:
+        assert (recording.live, recording.duration_s) == (True, None)
+        frames = prefetched(recording.frames(Sampling(GEOMETRY, fps=10.0)))
+        taken = [next(frames) for _ in range(12)]
+        opened_s = time.monotonic() - began_s
+        with pytest.raises(SourceLost) as caught:  # its pause is longer than a camera may be silent
+            list(frames)
+    assert time.monotonic() - began_s < 8
+    assert str(caught.value) == f"http://{server}/mjpeg/20: {SILENT}"
+    shown = numbers(taken)
+    # It sends no faster than 20 a second, whatever else the machine does; FFmpeg would number them at 25.
+    assert taken[-1].time_s - taken[-9].time_s > (shown[-1] - shown[-9]) / 20 - 0.08
+    assert 14 <= shown[-1] - shown[-9] <= 18
+    assert opened_s < 4
 
 
 def test_a_wrong_path_on_a_camera_is_refused(camera: RtspServer) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from pipeline.errors import SourceError
 from pipeline.types import Frame, Geometry, Image, model_size
+from pipeline.video import ffmpeg, videos
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
@@ -473,3 +474,64 @@ def test_real_footage_is_read_whole(name: str, frames: int) -> None:
         read_frames = prefetched(recording.frames(Sampling(Geometry(model_size(recording.size, 240)))))
         assert [frame.index for frame in read_frames] == list(range(frames))
         assert recording.damaged == 0
+
+
+# Pictures too large ---------------------------------------------------------------------------------------------------
+
+
+def test_a_picture_that_claims_to_be_huge_takes_no_memory(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "hostile.gif", 3, codec="gif", pix_fmt="gray")
+    content = bytearray(path.read_bytes())
+    content[6:10] = struct.pack("<HH", 9000, 8000)
+    path.write_bytes(content)
+    before_mb = resident_mb()
+    assert refusal(path) == "its pictures have more than 64 million pixels; make them smaller."
+    assert resident_mb() - before_mb < 50
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "pix_fmt"),
+    [
+        ("h264.mp4", "libx264", "yuv420p"),
+        ("h264.ts", "libx264", "yuv420p"),
+        ("hevc.mkv", "libx265", "yuv420p"),
+        ("mpeg4.avi", "mpeg4", "yuv420p"),
+        ("mpeg2.mpg", "mpeg2video", "yuv420p"),
+        ("mjpeg.avi", "mjpeg", "yuvj420p"),
+        ("camera.mjpeg", "mjpeg", "yuvj420p"),
+        ("vp9.webm", "libvpx-vp9", "yuv420p"),
+    ],
+)
+def test_pictures_above_the_limit_are_refused(
+    name: str, codec: str, pix_fmt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_clip(tmp_path / name, 5, fps=25, codec=codec, pix_fmt=pix_fmt)
+    for module in (ffmpeg, videos):
+        monkeypatch.setattr(module, "MOST_PIXELS", 64 * 128 - 1)
+    assert refusal(path) == "its pictures have more than 0 million pixels; make them smaller."
+
+
+@pytest.mark.parametrize(
+    ("form", "codec", "pix_fmt"), [("mpegts", "libx264", "yuv420p"), ("mjpeg", "mjpeg", "yuvj420p")]
+)
+def test_a_stream_that_grows_beyond_the_limit_is_refused_there(
+    form: str, codec: str, pix_fmt: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small, large = (
+        write_clip(
+            tmp_path / f"{size[0]}", [numbered(n, size) for n in range(5)], codec=codec, pix_fmt=pix_fmt, form=form
+        )
+        for size in ((64, 128), (128, 256))
+    )
+    joined = tmp_path / f"joined.{form}"
+    joined.write_bytes(small.read_bytes() + large.read_bytes())
+    for module in (ffmpeg, videos):
+        monkeypatch.setattr(module, "MOST_PIXELS", 64 * 128)
+    (source,) = find_sources([joined])
+    with open_recording(source) as recording:
+        frames = recording.frames(ALL)
+        seen = [number_of(next(frames).pixels) for _ in range(3)]  # what the decoder holds back is lost
+        with pytest.raises(SourceError) as caught:
+            list(frames)
+    assert seen == [0, 1, 2]
+    assert str(caught.value) == f"{joined}: its pictures have more than 0 million pixels; make them smaller."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,11 @@ def test_no_footage_is_refused() -> None:
     with pytest.raises(ConfigError) as caught:
         find_sources([])
     assert str(caught.value) == "no footage was named; name a recording, a folder, a glob or an address."
+
+
+def test_what_is_live_goes_by_the_address_unless_it_is_said() -> None:
+    sources = find_sources(["rtsp://cam/1", "rtsps://cam/1", "v4l2:///dev/video0", "http://cam/1", "https://cam/1"])
+    assert [source.live for source in sources] == [True, True, True, False, False]
+    assert [source.rtsp for source in sources] == [True, True, False, False, False]
+    assert [replace(source, is_live=True).live for source in sources] == [True] * 5
+    assert replace(sources[0], is_live=False).live is False
