@@ -10,7 +10,6 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,6 +18,7 @@ from pipeline.files import output_error, written_whole
 from pipeline.policy import Policy
 from pipeline.types import Box, Event, Image, Size, Spot
 from pipeline.video.drawing import blend_heatmap, draw_box, draw_caption
+from pipeline.video.jpeg import encode_jpeg
 from pipeline.video.writer import VideoWriter
 
 __all__ = ["Clip", "ClipWriter", "Scene"]
@@ -224,8 +224,5 @@ def _make(folder: Path) -> None:
 
 
 def _write_jpeg(path: Path, picture: Image) -> None:
-    encoded = cv2.imencode(
-        ".jpg", cv2.cvtColor(picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, THUMBNAIL_QUALITY]
-    )[1]
     with written_whole(path) as part:
-        part.write_bytes(encoded.tobytes())
+        part.write_bytes(encode_jpeg(picture, THUMBNAIL_QUALITY))

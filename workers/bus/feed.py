@@ -11,12 +11,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.errors import BusError
+from workers.bus.bounds import ALERTS_KEPT
 from workers.bus.connection import Command, Connection, Script
 from workers.bus.keys import ALERTS
 
-__all__ = ["ALERTS_KEPT", "AlertFeed"]
-
-ALERTS_KEPT = 10_000
+__all__ = ["AlertFeed"]
 
 # KEYS: alerts. ARGV: entries to keep, id, fields. 0 if it was there, 1 if it has its place now, 2 if another one.
 PUBLISH = Script("""

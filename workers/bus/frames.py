@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
+from workers.bus.bounds import DEAD_KEPT, SCORES_KEPT
 from workers.bus.connection import Command, Connection, Script
 from workers.bus.keys import GROUP, Keys
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage
 
-__all__ = ["DEAD_KEPT", "SCORES_KEPT", "Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
-
-# Entries of a scores stream: minutes of a camera, for readers that come late or were away.
-SCORES_KEPT = 2000
-DEAD_KEPT = 1000
+__all__ = ["Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
 
 # KEYS: frames, scores. ARGV: group, entries to keep of scores, id, fields of the score. 1 if it was still to settle.
 SETTLE = Script("""

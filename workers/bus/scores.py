@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
+from workers.bus.bounds import DEAD_KEPT
 from workers.bus.connection import Connection
-from workers.bus.frames import DEAD_KEPT
 from workers.bus.keys import Keys
 from workers.bus.messages import Fields, PreviewMessage
 

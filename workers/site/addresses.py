@@ -35,14 +35,15 @@ FILE_SCHEME = re.compile("file://", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
-def wrong(text: str, key: str = "") -> PydanticCustomError:
+def wrong(text: str, *key: str | int, beside: str = "") -> PydanticCustomError:
     """An error to raise in a model.
 
     Args:
         text: end of the sentence, from the verb on, without the full stop.
-        key: which key of a mapping is meant, where the mapping is what is checked.
+        key: the way to what is meant, where the mapping or list around it is what is checked.
+        beside: another key of the same mapping that the sentence names, for its line where `key` was left out.
     """
-    return PydanticCustomError(SAID, "{text}", {"text": text, "key": key})
+    return PydanticCustomError(SAID, "{text}", {"text": text, "key": key, "beside": beside})
 
 
 def path_from(text: str, folder: Path | None) -> Path:

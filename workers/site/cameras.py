@@ -6,6 +6,7 @@ Times are seconds (`_s`); sizes are the short sides of pictures, in pixels.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import fields
 from enum import StrEnum
 from typing import Annotated, Literal, Self
@@ -86,7 +87,8 @@ class AlertOptions(Part):
             _ = self.policy
         except ConfigError as error:
             key, _, text = str(error).removeprefix("alert.").partition(" ")
-            raise wrong(text.removesuffix("."), key) from error
+            beside = re.search(r"alert\.(\w+)", text)
+            raise wrong(text.removesuffix("."), key, beside=beside[1] if beside else "") from error
         return self
 
     @property
@@ -164,14 +166,14 @@ class _Origin(Part):
     def _for_addresses(cls, username: str | None, info: ValidationInfo) -> str | None:
         source = info.data.get("source")
         if username is not None and source is not None and opened(source).kind is not SourceKind.URL:
-            raise wrong("is set, but the source has no address to log in at; leave it out")
+            raise wrong("is set, but the source has no address to log in at; leave it out", beside="source")
         return username
 
     @field_validator("password")
     @classmethod
     def _with_a_name(cls, password: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
         if password is not None and info.data.get("username", "") is None:
-            raise wrong("is set without a username; set that too")
+            raise wrong("is set without a username; set that too", beside="username")
         return password
 
 
@@ -186,9 +188,11 @@ class Camera(CameraDefaults, _Origin):
             return pace
         found = opened(source)
         if found.kind is SourceKind.FILE and pace is Pace.LIVE:
-            raise wrong("is live, but the source is a recording; choose realtime or fast, or leave it out for realtime")
+            text = "is live, but the source is a recording; choose realtime or fast, or leave it out for realtime"
+            raise wrong(text, beside="source")
         if found.live and pace is not Pace.LIVE:
-            raise wrong(f"is {pace}, but the source runs by its own clock; choose live, or leave it out for live")
+            text = f"is {pace}, but the source runs by its own clock; choose live, or leave it out for live"
+            raise wrong(text, beside="source")
         return pace
 
     @property

@@ -13,6 +13,7 @@ from workers.site.kinds import Number, Part, Secret, Text, Whole, section
 
 __all__ = ["Broker", "Retention", "ScorerOptions", "Telemetry", "Webhook"]
 
+DEVICE = re.compile(r"auto|cpu|cuda(:\d{1,2})?")
 USER_IN_URL = re.compile(r"[^/?#]*:[^/?#]*@")
 
 
@@ -51,7 +52,8 @@ class Broker(Part):
     @classmethod
     def _of_our_own(cls, megabytes: int | None, info: ValidationInfo) -> int | None:
         if megabytes is not None and info.data.get("url") is not None:
-            raise wrong("is set, but only the embedded broker takes it; leave it out, and set maxmemory in the broker")
+            text = "is set, but only the embedded broker takes it; leave it out, and set maxmemory in the broker"
+            raise wrong(text, beside="url")
         return megabytes
 
     @model_validator(mode="after")
@@ -90,9 +92,7 @@ def _broker_url(url: str) -> str:
 class ScorerOptions(Part):
     """How frames are scored."""
 
-    device: str = Field(
-        default="auto", pattern=r"^(auto|cpu|cuda|cuda:\d{1,2})$", description="`auto`, `cpu`, `cuda` or `cuda:N`."
-    )
+    device: Text = Field(default="auto", description="`auto`, `cpu`, `cuda` or `cuda:N`.")
     threads: Whole | None = Field(default=None, ge=1, le=1024, description="CPU threads; left out, all cores.")
     batch: Whole = Field(default=32, ge=1, le=512, description="Frames that are scored at once, at the most.")
     batch_wait_ms: Number = Field(
@@ -106,6 +106,13 @@ class ScorerOptions(Part):
     precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
         default="auto", description="Number format; `auto` is that of the model."
     )
+
+    @field_validator("device")
+    @classmethod
+    def _known_device(cls, device: str) -> str:
+        if not DEVICE.fullmatch(device):
+            raise wrong(f"is {device!r}, not auto, cpu, cuda or cuda:N; choose one, or leave it out for auto")
+        return device
 
 
 class Webhook(Part):

@@ -11,7 +11,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator, model_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
 from workers.site.addresses import wrong
 from workers.site.cameras import AlertOptions, Camera, CameraDefaults, Pace
@@ -19,7 +19,6 @@ from workers.site.kinds import CameraName, Part, SitePath, Whole, section
 from workers.site.services import Broker, Retention, ScorerOptions, Telemetry, Webhook
 
 __all__ = [
-    "ALERTS_KEPT",
     "AlertOptions",
     "Broker",
     "Camera",
@@ -32,12 +31,13 @@ __all__ = [
     "Webhook",
 ]
 
-# The feed holds the newest alerts; `events.sqlite` holds them all. One is about 1 kB of JSON.
-ALERTS_KEPT = 10_000
+
+def _items(value: object) -> object:
+    return [] if value is None else value
 
 
-def _some_camera(cameras: dict[str, Camera]) -> dict[str, Camera]:
-    if not cameras:
+def _some_camera(cameras: object) -> object:
+    if cameras is None or cameras == {}:
         raise wrong("is empty; name at least one camera")
     return cameras
 
@@ -56,13 +56,15 @@ class Site(Part):
     defaults: Annotated[CameraDefaults, BeforeValidator(section)] = Field(
         default=CameraDefaults(), description="What each camera has unless it says otherwise."
     )
-    cameras: Annotated[dict[CameraName, Camera], AfterValidator(_some_camera)] = Field(
+    cameras: Annotated[dict[CameraName, Camera], BeforeValidator(_some_camera)] = Field(
         description="Each camera under its name: small letters, digits and hyphens, 40 at the most."
     )
     scorer: Annotated[ScorerOptions, BeforeValidator(section)] = Field(
         default=ScorerOptions(), description="How frames are scored."
     )
-    webhooks: list[Webhook] = Field(default=[], description="Addresses that get a POST for each alert.")
+    webhooks: Annotated[list[Webhook], BeforeValidator(_items)] = Field(
+        default=[], description="Addresses that get a POST for each alert."
+    )
     retention: Annotated[Retention, BeforeValidator(section)] = Field(
         default=Retention(), description="How long events and clips are kept; the oldest go first."
     )
@@ -80,7 +82,7 @@ class Site(Part):
         for place, webhook in enumerate(webhooks):
             for pattern in webhook.cameras:
                 if cameras and not any(fnmatchcase(name, pattern) for name in cameras):
-                    raise wrong(f"holds {pattern!r}, which matches no camera; correct it", f"{place}.cameras")
+                    raise wrong(f"holds {pattern!r}, which matches no camera; correct it", place, "cameras")
         return webhooks
 
     @property
@@ -102,6 +104,8 @@ def with_defaults(site: Mapping[Any, Any]) -> dict[Any, Any]:
     if not isinstance(cameras, Mapping):
         return dict(site)
     shared = shared if isinstance(shared, Mapping) else {}
+    # What is unknown is refused where it stands, once.
+    shared = {key: value for key, value in shared.items() if key in CameraDefaults.model_fields}
     merged = {
         name: {"name": name, **_merged(shared, own)} if isinstance(own, Mapping) else own
         for name, own in cameras.items()
@@ -111,6 +115,7 @@ def with_defaults(site: Mapping[Any, Any]) -> dict[Any, Any]:
 
 def _merged(shared: Mapping[Any, Any], own: Mapping[Any, Any]) -> dict[Any, Any]:
     both = {**shared, **own}
-    if isinstance(shared.get("alert"), Mapping) and isinstance(own.get("alert"), Mapping):
-        both["alert"] = {**shared["alert"], **own["alert"]}
+    own_alert = {} if own.get("alert") is None else own["alert"]
+    if isinstance(shared.get("alert"), Mapping) and isinstance(own_alert, Mapping):
+        both["alert"] = {**shared["alert"], **own_alert}
     return both
