@@ -41,16 +41,22 @@ class Alert(BaseModel):
     kind: EventKind = Field(description="anomaly: in a part of the picture; view: all of it; camera: out of reach.")
     at: Moment = Field(description="When this was found.")
     begin_at: Moment = Field(description="Capture of the first frame above 1, or when the camera was lost.")
-    peak_at: Moment | None = Field(None, description="Capture of the frame with the highest score.")
-    end_at: Moment | None = Field(None, description="Capture of the last frame of it; absent while it lasts.")
-    score: float | None = Field(None, ge=0, description="The highest so far: 1 is the threshold.")
-    box: tuple[int, int, int, int] | None = Field(None, description="x, y, width, height around it at the peak.")
-    picture: tuple[int, int] | None = Field(None, description="Height and width of the pictures the box is counted in.")
-    reason: EndReason | None = Field(None, description="Why it ended.")
+    peak_at: Moment | None = Field(default=None, description="Capture of the frame with the highest score.")
+    end_at: Moment | None = Field(default=None, description="Capture of the last frame of it; absent while it lasts.")
+    score: float | None = Field(default=None, ge=0, description="The highest so far: 1 is the threshold.")
+    box: tuple[int, int, int, int] | None = Field(
+        default=None, description="x, y, width, height around it at the peak."
+    )
+    picture: tuple[int, int] | None = Field(
+        default=None, description="Height and width of the pictures the box is counted in."
+    )
+    reason: EndReason | None = Field(default=None, description="Why it ended.")
     text: str = Field(description="The same in a sentence.")
-    clip: str | None = Field(None, description="Path of the clip, in the storage folder; absent while it lasts.")
-    thumbnail: str | None = Field(None, description="Path of a picture of it, in the storage folder.")
-    model: str | None = Field(None, description="Digest of the model that scored it.")
+    clip: str | None = Field(
+        default=None, description="Path of the clip, in the storage folder; absent while it lasts."
+    )
+    thumbnail: str | None = Field(default=None, description="Path of a picture of it, in the storage folder.")
+    model: str | None = Field(default=None, description="Digest of the model that scored it.")
 
     def json_line(self) -> str:
         """JSON in one line, without what is absent."""

