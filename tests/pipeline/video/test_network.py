@@ -54,7 +54,7 @@ class Handler(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def _show(self, fps: float) -> None:
-        """As many a camera without RTSP: JPEG after JPEG for ever, without times; a pause after the 40th of a slow one."""
+        """As a camera without RTSP: JPEG after JPEG for ever, without times; a pause after the 40th of a slow one."""
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
