@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import Self
 
@@ -21,19 +21,24 @@ from pipeline.video.videos import VideoReader
 __all__ = ["Recording", "open_recording"]
 
 
-def open_recording(source: Source, *, input_fps: float | None = None) -> Recording:
+def open_recording(
+    source: Source, *, input_fps: float | None = None, watch: Callable[[], None] | None = None
+) -> Recording:
     """Open a source and look at its first picture.
 
     Args:
         source: one of `find_sources`.
         input_fps: images per second, for images, which have no clock of their own. Without it every image is taken
             whatever rate is asked for, and the n-th (from 0) is at n seconds.
+        watch: called before each packet of a video is read, by whoever opens and reads: a source that sends for ever,
+            and nothing that can be decoded, gives no frame to look up at. What it raises ends the reading.
     Raises:
         ConfigError: `input_fps` is not above 0.
         SourceLost: an address or a device does not answer; it may later.
         SourceError: it is not there, may not be read, or holds no picture that can be decoded.
     """
-    reader: Reader = ImageReader(source, input_fps) if source.kind is SourceKind.IMAGES else VideoReader(source)
+    images = source.kind is SourceKind.IMAGES
+    reader: Reader = ImageReader(source, input_fps) if images else VideoReader(source, watch)
     return Recording(source, reader)
 
 
@@ -101,7 +106,12 @@ class Recording:
         return max(0, round((end_s - sampling.from_s) * fps))
 
     def _frames(self, sampling: Sampling) -> Iterator[Frame]:
-        resizer = Resizer(sampling.geometry, self._reader.turn, sampling.display_short_side)
+        resizer = Resizer(
+            sampling.geometry,
+            self._reader.turn,
+            sampling.display_short_side,
+            quick_display=sampling.quick_display,
+        )
         index = 0
         for picture in self._taken(sampling):
             decoded = picture.load()

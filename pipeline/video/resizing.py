@@ -18,6 +18,10 @@ __all__ = ["UPRIGHT", "Resizer", "Turn", "turn_of", "upright_size"]
 # BITEXACT costs nothing: every processor gives the same frame, and models travel between machines.
 BICUBIC = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
+# For pictures that are looked at and soon gone: no aliases either, and 0.1 ms instead of 2.4 where a picture of 768x432
+# keeps its size, 0.7 instead of 2.6 where it becomes 640x360.
+AREA = Interpolation.AREA
+
 # How a camera was held, as the display matrix tells it without its shifts: (p, q) of the decoded picture is shown at
 # (a·p + c·q, b·p + d·q). Only quarter turns and mirrorings: either b and c are 0, or a and d.
 Turn = tuple[int, int, int, int]
@@ -30,17 +34,25 @@ class Resizer:
     One for each source: what swscale prepares for a size and a format is kept.
     """
 
-    def __init__(self, geometry: Geometry, turn: Turn = UPRIGHT, display_short_side: int | None = None) -> None:
+    def __init__(
+        self,
+        geometry: Geometry,
+        turn: Turn = UPRIGHT,
+        display_short_side: int | None = None,
+        *,
+        quick_display: bool = False,
+    ) -> None:
         self._geometry = geometry
         self._turn = turn
         self._display_short_side = display_short_side
+        self._display_way = AREA if quick_display else BICUBIC
         self._model = VideoReformatter()
         self._display = VideoReformatter()
 
     def model(self, decoded: av.VideoFrame) -> Image:
         """(H, W, 3) uint8 RGB at model size: the upright picture resized, then cut from the centre."""
         (x, y), (height, width) = self._geometry.offset, self._geometry.size
-        whole = self._rgb(self._model, decoded, self._geometry.resize)
+        whole = self._rgb(self._model, decoded, self._geometry.resize, BICUBIC)
         return np.ascontiguousarray(whole[y : y + height, x : x + width])
 
     def display(self, decoded: av.VideoFrame) -> Image | None:
@@ -48,12 +60,12 @@ class Resizer:
         if self._display_short_side is None:
             return None
         size = display_size(upright_size(decoded, self._turn), self._display_short_side)
-        return np.ascontiguousarray(self._rgb(self._display, decoded, size))
+        return np.ascontiguousarray(self._rgb(self._display, decoded, size, self._display_way))
 
-    def _rgb(self, reformatter: VideoReformatter, decoded: av.VideoFrame, size: Size) -> Image:
+    def _rgb(self, reformatter: VideoReformatter, decoded: av.VideoFrame, size: Size, way: Interpolation) -> Image:
         height, width = size[::-1] if _on_its_side(self._turn) else size
         # One thread: the scorers have the other cores.
-        rgb = reformatter.reformat(decoded, width, height, "rgb24", interpolation=BICUBIC, threads=1)
+        rgb = reformatter.reformat(decoded, width, height, "rgb24", interpolation=way, threads=1)
         return _turned(rgb.to_ndarray().astype(np.uint8, copy=False), self._turn)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from threading import Lock
 
@@ -48,14 +48,17 @@ EARLY_END_S, EARLY_END = 1.0, 0.001
 class VideoReader:
     """A `Reader` of a file, an address or a device. Its first frame is decoded at once.
 
+    Args:
+        watch: see `open_recording`.
     Raises:
         SourceLost: an address or a device does not answer, or stops.
         SourceError: there is no video in it, or none that can be decoded.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, watch: Callable[[], None] | None = None) -> None:
         self.damaged = 0
         self._source = source
+        self._watch = watch
         self._lock = Lock()
         self._closed = False
         self._failure: av.FFmpegError | None = None
@@ -177,6 +180,8 @@ class VideoReader:
 
     def _next_frames(self, packets: Iterator[Packet[VideoStream]]) -> list[av.VideoFrame] | None:
         """What the next packet completes; None after the last."""
+        if self._watch is not None:
+            self._watch()
         with self._lock:
             if self._closed:
                 return None

@@ -92,16 +92,20 @@ class FrameWriter:
         calls = [((self._keys.scores(camera),), (SCORES_KEPT, *one.fields())) for one in said]
         self._connection.run(TELL, calls)
 
-    def last_epoch(self, camera: str) -> int:
-        """The latest epoch on the frames stream of a camera; 0 where there is none."""
+    def last_id(self, camera: str) -> tuple[int, int]:
+        """Epoch and index of the last frame that was ever on the stream of a camera; (0, 0) where there was none."""
         try:
             info = self._connection.do("XINFO STREAM", self._keys.frames(camera))
         except BusError as error:
             if "no such key" in str(error):
-                return 0
+                return 0, 0
             raise
-        last: bytes = info["last-generated-id"]
-        return int(last.partition(b"-")[0])
+        epoch, _, index = info["last-generated-id"].partition(b"-")
+        return int(epoch), int(index)
+
+    def last_epoch(self, camera: str) -> int:
+        """The latest epoch on the frames stream of a camera; 0 where there is none."""
+        return self.last_id(camera)[0]
 
     def _check_order(self, stream: str, frame: FrameMessage, error: BusError) -> None:
         if "equal or smaller" not in str(error):

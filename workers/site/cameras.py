@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -225,8 +225,8 @@ class Camera(CameraDefaults, _Origin):
 
     def opened_as(self) -> Source:
         """The source to open, user name and password in its address; its repr and `where` show neither."""
-        source = opened(self.source)
+        source = replace(opened(self.source), transport=self.transport, is_live=self.paced is Pace.LIVE)
         if self.username is None:
             return source
         password = self.password.get_secret_value() if self.password else ""
-        return Source(with_credentials(source.location, self.username, password), source.kind)
+        return replace(source, location=with_credentials(source.location, self.username, password))

@@ -54,7 +54,7 @@ class Handler(SimpleHTTPRequestHandler):
             super().do_GET()
 
     def _show(self, fps: float) -> None:
-        """As many a camera without RTSP: JPEG after JPEG for ever, without times; a pause after the 40th."""
+        """As a camera without RTSP: JPEG after JPEG for ever, without times; a pause after the 40th of a slow one."""
         self.send_response(200)
         self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
         self.end_headers()
@@ -64,7 +64,7 @@ class Handler(SimpleHTTPRequestHandler):
                 head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(content)}\r\n\r\n"
                 self.wfile.write(head.encode() + content + b"\r\n")
                 self.wfile.flush()
-                if self.released.wait(20 if number == 40 else 1 / fps):
+                if self.released.wait(20 if number == 40 and fps < 100 else 1 / fps):
                     return
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class names it so
@@ -256,6 +256,26 @@ def test_a_camera_that_fails_is_lost(
         with pytest.raises(SourceLost) as caught:
             list(frames)
     assert str(caught.value) == f"{camera.url}: {text}"
+
+
+def test_a_watch_ends_the_reading_of_a_camera_that_gives_no_frame(server: str) -> None:
+    looks = 0
+
+    def watch() -> None:
+        nonlocal looks
+        looks += 1
+        if looks > 60:
+            raise SourceLost("enough.")
+
+    (source,) = find_sources([f"http://{server}/mjpeg/200"])
+    with open_recording(replace(source, is_live=True), watch=watch) as recording:
+        frames = list(_until_lost(recording.frames(Sampling(GEOMETRY, fps=0.1))))
+    assert (len(frames), looks) == (1, 61)
+
+
+def _until_lost(frames: Iterator[Frame]) -> Iterator[Frame]:
+    with pytest.raises(SourceLost, match=r"^enough\.$"):
+        yield from frames
 
 
 def test_a_device_that_is_not_there_is_refused() -> None:

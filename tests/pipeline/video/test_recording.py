@@ -97,6 +97,20 @@ def test_odd_sizes_are_read_whole(codec: str, tmp_path: Path) -> None:
     assert frame.display.shape == (60, 126, 3)
 
 
+def test_a_quick_display_is_nearly_the_same_and_leaves_the_frame_as_it_is(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", 20)
+    for plain, quick in zip(
+        read(path, Sampling(GEOMETRY, display_short_side=32)),
+        read(path, Sampling(GEOMETRY, display_short_side=32, quick_display=True)),
+        strict=True,
+    ):
+        assert plain.display is not None
+        assert quick.display is not None
+        assert quick.display.shape == plain.display.shape == (32, 64, 3)
+        assert np.array_equal(quick.pixels, plain.pixels)
+        assert np.abs(quick.display.astype(int) - plain.display).mean() < 8
+
+
 def test_a_recording_of_one_picture_is_read(tmp_path: Path) -> None:
     assert numbers(read(write_clip(tmp_path / "one.mp4", 1))) == [0]
 
