@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from pipeline.errors import ConfigError
 from stillwatch.console import counted, show
 from stillwatch.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK
 
@@ -21,7 +22,29 @@ if TYPE_CHECKING:
     from workers.site.values import Site
     from workers.supervisor.supervisor import Outcome, Plan, Screen
 
-__all__ = ["run_plan"]
+__all__ = ["check_broker", "run_plan"]
+
+
+def check_broker(site: Site) -> None:
+    """Refuse to start workers without a broker: what they say of it would be lost among other lines.
+
+    Raises:
+        ConfigError: it is embedded and does not run here.
+        BusError: it cannot be reached, or refuses user name or password.
+    """
+    from workers.bus.broker import broker_address
+    from workers.bus.connection import BusLost, Connection
+
+    try:
+        with Connection(broker_address(site)) as connection:
+            connection.do("PING")
+    except BusLost as error:
+        if not site.broker.embedded:
+            raise
+        raise ConfigError(
+            f"{site.path}: the broker is embedded and does not run on this machine; start 'stillwatch run -c "
+            f"{site.path}' here, or name a broker for all machines in broker."
+        ) from error
 
 
 def run_plan(plan: Plan) -> int:

@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from stillwatch.site import open_site, site_option
-from stillwatch.supervised import run_plan
+from stillwatch.supervised import check_broker, run_plan
 
 __all__ = ["run"]
 
@@ -26,7 +26,7 @@ def run(config: Path) -> int:
       stillwatch run -c site.yaml
     """
     from workers.bus.status import Role
-    from workers.site.memory import broker_mb
+    from workers.site.memory import broker_memory
     from workers.supervisor.jobs import Names
     from workers.supervisor.supervisor import Plan
 
@@ -34,5 +34,8 @@ def run(config: Path) -> int:
     roles = (Role.DECODER, Role.SCORER, Role.ALERTER)
     # Workers of other machines, and of other runs on this one, may share a broker that is not ours alone.
     names = Names("" if site.broker.embedded else str(os.getpid()))
-    memory_mb = broker_mb(site) if site.broker.embedded else None
+    if not site.broker.embedded:
+        check_broker(site)
+        return run_plan(Plan(site, roles, list(site.cameras), names))
+    memory_mb = site.broker.max_memory_mb or broker_memory(site).max_memory_mb
     return run_plan(Plan(site, roles, list(site.cameras), names, memory_mb))

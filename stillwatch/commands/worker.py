@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.errors import ConfigError
 from stillwatch.site import cameras_option, chosen_cameras, open_site, site_option
-from stillwatch.supervised import run_plan
-
-if TYPE_CHECKING:
-    from workers.site.values import Site
+from stillwatch.supervised import check_broker, run_plan
 
 __all__ = ["run"]
 
@@ -38,26 +33,5 @@ def run(role: str, config: Path, cameras: str) -> int:
 
     site = open_site(config)
     chosen = chosen_cameras(site, cameras)
-    _check_broker(site)
+    check_broker(site)
     return run_plan(Plan(site, (Role(role),), chosen, Names(str(os.getpid()))))
-
-
-def _check_broker(site: Site) -> None:
-    """Refuse to wait for a broker that nobody will start.
-
-    Raises:
-        ConfigError: it is embedded and does not run here.
-    """
-    from workers.bus.broker import broker_address
-    from workers.bus.connection import BusLost, Connection
-
-    if not site.broker.embedded:
-        return
-    try:
-        with Connection(broker_address(site)) as connection:
-            connection.do("PING")
-    except BusLost as error:
-        raise ConfigError(
-            f"{site.path}: the broker is embedded and does not run on this machine; start 'stillwatch run -c "
-            f"{site.path}' here, or name a broker for all machines in broker."
-        ) from error

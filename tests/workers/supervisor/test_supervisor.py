@@ -74,9 +74,8 @@ class Supervised:
 
     def wait_for_all(self) -> None:
         assert self.process is not None
-        process = self.process
-        started = lambda: all(self.starts(name) for name in (DECODER_1, DECODER_2, SCORER, ALERTER))  # noqa: E731
-        wait_until(lambda: started() or process.poll() is not None)
+        process, names = self.process, (DECODER_1, DECODER_2, SCORER, ALERTER)
+        wait_until(lambda: all(self.starts(name) for name in names) or process.poll() is not None)
         assert process.poll() is None, self.stderr
 
     def broker(self) -> psutil.Process:
