@@ -1,4 +1,7 @@
-"""The reference of commands, made from the commands: `python -m tests.reference` writes docs/reference/commands.md."""
+"""The reference of commands, made from the commands.
+
+`python -m tests.reference` writes docs/reference/commands.md, and what tests/site_reference.py makes.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from pathlib import Path
 import click
 
 from stillwatch.cli import cli
+from tests import site_reference
 
 PAGE = Path(__file__).parent.parent / "docs" / "reference" / "commands.md"
 HEAD = """# Commands
@@ -38,3 +42,5 @@ def _helps(path: str, command: click.Command, parent: click.Context | None) -> I
 
 if __name__ == "__main__":
     PAGE.write_text(page(), "utf-8")
+    site_reference.PAGE.write_text(site_reference.page(), "utf-8")
+    site_reference.SCHEMA.write_text(site_reference.schema(), "utf-8")
