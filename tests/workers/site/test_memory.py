@@ -25,13 +25,13 @@ def test_every_stream_is_counted() -> None:
     assert memory == BrokerMemory(
         frames=14 * 320 * 1024,
         previews=115 * 96 * 1024,
-        scores=800 * (30 * 54 + 500),
+        scores=2000 * (30 * 54 + 500),
         alerts=11_000_000,
         replies=32 * 320 * 1024,
         base=32 * 1024 * 1024,
     )
-    assert memory.total == 4_587_520 + 11_304_960 + 1_696_000 + 11_000_000 + 10_485_760 + 33_554_432
-    assert memory.max_memory_mb == 87
+    assert memory.total == 4_587_520 + 11_304_960 + 4_240_000 + 11_000_000 + 10_485_760 + 33_554_432
+    assert memory.max_memory_mb == 90
 
 
 def test_cameras_add_up_and_known_sizes_count() -> None:
