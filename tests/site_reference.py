@@ -46,7 +46,7 @@ completes and checks keys with [its JSON Schema](../../configs/site.schema.json)
 - **`defaults`** holds what cameras have in common: any key of a camera but `source`, `username`, `password` and
   `password_file`. A camera's own word wins; `alert` is merged key by key.
 - **Environment**: `${NAME}` stands for a variable, `${NAME:-DEFAULT}` for one that may be unset or empty, `$${` for the
-  letters `${`, in every value.
+  letters `${`, in every value. Between `{` and `}` of YAML it needs quotes: `{password: "${NAME}"}`.
 - **Secrets** are never written out: `password: ${NAME}`, or `password_file: PATH`, a file of one line that only its
   owner can read. They stand in no address either.
 - **Errors** are told all at once, one line each, with the line of the file. Unknown keys are errors. YAML's anchors and

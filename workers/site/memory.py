@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.types import CELL_PX, Size, display_size, model_size
-from workers.bus.bounds import ALERTS_KEPT
+from workers.bus.bounds import ALERTS_KEPT, SCORES_KEPT
 from workers.site.values import Camera, Site
 
 __all__ = ["BrokerMemory", "broker_memory"]
@@ -79,7 +79,7 @@ def broker_memory(site: Site, sizes: Mapping[str, tuple[Size, Size]] | None = No
         previews=summed(
             lambda camera: camera.previews_kept * camera.previews, lambda _, __, shown: _preview_bytes(shown)
         ),
-        scores=summed(lambda camera: camera.scores_kept, lambda _, model, __: _score_bytes(model)),
+        scores=summed(lambda _: SCORES_KEPT, lambda _, model, __: _score_bytes(model)),
         alerts=ALERTS_KEPT * ALERT_BYTES,
         replies=site.scorer.batch * frame,
     )

@@ -173,9 +173,20 @@ class Telemetry(Part):
         default=9108,
         description="Their port; null, as `telemetry: false`, turns them off; 0 takes a free one.",
     )
+    token: Secret | None = Field(
+        default=None,
+        description="What is asked for beyond this machine, `Authorization: Bearer TOKEN`: `${NAME}` from the "
+        "environment, or a file: token_file.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
 
     @model_validator(mode="before")
     @classmethod
     def _off(cls, value: object) -> object:
         return {"port": None} if value is False else section(value)
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if self.port is not None and self.token is None and not is_loopback(self.host):
+            raise wrong(f"is {self.host}, beyond this machine and without a token; give one with token_file", "host")
+        return self

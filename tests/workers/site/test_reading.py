@@ -356,3 +356,19 @@ def test_a_password_without_a_user_name_is_told_of_the_key_that_was_written(tmp_
     assert errors(tmp_path, HEAD + "    password_file: pw\n") == [
         "5: cameras.gate.password_file is set without a username; set that too."
     ]
+
+
+def test_metrics_beyond_this_machine_ask_for_a_token(tmp_path: Path) -> None:
+    site = tmp_path / "site.yaml"
+    text = "storage: s\ncameras: {gate: {source: a.mp4}}\ntelemetry: {host: 0.0.0.0, token_file: token}\n"
+    site.write_text(text.replace(", token_file: token", ""))
+    with pytest.raises(ConfigError) as refused:
+        read_site(site)
+    assert str(refused.value) == (
+        f"{site}:3: telemetry.host is 0.0.0.0, beyond this machine and without a token; give one with token_file."
+    )
+    (tmp_path / "token").write_text("secret\n")
+    site.write_text(text)
+    token = read_site(site).telemetry.token
+    assert token is not None
+    assert token.get_secret_value() == "secret"

@@ -12,7 +12,7 @@ from pipeline.policy import Policy
 from pipeline.video.sources import SourceKind
 from workers.site.cameras import AlertOptions, Camera, CameraDefaults, Pace
 from workers.site.services import Broker, Telemetry, Webhook
-from workers.site.values import ALERTS_KEPT, Site
+from workers.site.values import Site
 
 
 def camera(**values: object) -> Camera:
@@ -116,10 +116,9 @@ def test_alert_options_are_those_of_the_policy_with_its_defaults() -> None:
 
 def test_bounds_of_the_streams() -> None:
     live = camera(fps=2.5, max_age_s=1)
-    assert (live.frames_kept, live.previews_kept, live.scores_kept) == (3 + 4, 58, 500)
+    assert (live.frames_kept, live.previews_kept) == (3 + 4, 58)
     fast = camera(source="a.mp4", pace="fast")
-    assert (fast.frames_kept, fast.previews_kept, fast.scores_kept) == (64, 5 * 23 + 64, 800)
-    assert ALERTS_KEPT == 10_000
+    assert (fast.frames_kept, fast.previews_kept) == (64, 5 * 23 + 64)
 
 
 @pytest.mark.parametrize(
