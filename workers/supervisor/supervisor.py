@@ -190,7 +190,7 @@ class _Run:
 
     def _finished(self) -> bool:
         """Whether nothing is left to do: a site of recordings has come to its end."""
-        if self.plan.roles == (Role.DECODER,):
+        if tuple(self.plan.roles) == (Role.DECODER,):
             return not self.crew.children or self.watch.ended >= set(self.plan.cameras)
         return Role.DECODER in self.plan.roles and self.watch.finished
 

@@ -3,7 +3,8 @@
 
 `standin.py supervise SITE` supervises; `standin.py ROLE SITE --name NAME --cameras a,b` is a worker that reads and
 scores nothing. Each notes in `diary` of the storage folder what it does. Files there are orders:
-`fail-NAME` to die at once, `hang-CAMERA` to report a hung source (once), `deaf-NAME` to ignore SIGTERM.
+`fail-NAME` to die at once, `hang-CAMERA` to report a hung source (once), `deaf-NAME` to ignore SIGTERM, `end-CAMERA` to
+say that a recording has ended, `pending-CAMERA` that a clip of it is still to be written.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from workers.telemetry.logs import begin_logging
 
 ROLES = (Role.DECODER, Role.SCORER, Role.ALERTER)
 EVERY_S = 0.1
+EPOCH, FRAMES = 1_795_510_862_123, 1200
 
 
 def note(site: Site, **facts: object) -> None:
@@ -55,14 +57,28 @@ def work(site: Site, role: Role, name: str, cameras: list[str], device: str | No
                 return 75
             try:
                 board.sign_in(WorkerNote(name, role, "here", os.getpid(), cameras))
-                if role is Role.DECODER:
-                    now_s = connection.now_s()
-                    board.write({camera: {"state": "online", "decoder_at": now_s} for camera in cameras})
+                tell = _of_decoder if role is Role.DECODER else _of_alerter if role is Role.ALERTER else None
+                if tell is not None:
+                    board.write({camera: tell(site, camera, connection.now_s()) for camera in cameras})
             except BusError:
                 print("the broker is away", file=sys.stderr, flush=True)
             stop.wait(EVERY_S)
     note(site, what="end", name=name)
     return 0
+
+
+def _of_decoder(site: Site, camera: str, now_s: float) -> dict[str, object]:
+    end = site.storage / f"end-{camera}"
+    if not end.exists():
+        return {"state": "online", "decoder_at": now_s, "error": ""}
+    since_s = end.stat().st_mtime
+    return {"state": "ended", "since": since_s, "epoch": EPOCH, "captured": FRAMES, "decoder_at": now_s}
+
+
+def _of_alerter(site: Site, camera: str, now_s: float) -> dict[str, object]:
+    ended, pending = (site.storage / f"{what}-{camera}" for what in ("end", "pending"))
+    last = FRAMES - 1 if ended.exists() else 0
+    return {"alerter_at": now_s, "alerted": f"{EPOCH}-{last}", "pending": int(pending.exists())}
 
 
 def command(job: Job, site: Path) -> list[str]:
@@ -80,7 +96,9 @@ def run(site: Site, memory_mb: int | None) -> int:
     except StillwatchError as error:
         print(f"Error: {error}", file=sys.stderr)
         return 1
-    print(json.dumps({"by": outcome.by and signal.Signals(outcome.by).name, "cut_off": outcome.cut_off}))
+    by = outcome.by and signal.Signals(outcome.by).name
+    totals = {total.camera: [total.frames, total.events] for total in outcome.totals}
+    print(json.dumps({"by": by, "cut_off": outcome.cut_off, "totals": totals}))
     return 0
 
 

@@ -21,7 +21,11 @@ from typing import Any
 import psutil
 import pytest
 
-from workers.bus.broker import socket_path
+from workers.bus.broker import broker_address, socket_path
+from workers.bus.connection import Connection
+from workers.bus.keys import Keys
+from workers.bus.status import Role, StatusBoard
+from workers.site.reading import read_site
 
 STANDIN = Path(__file__).with_name("standin.py")
 DEADLINE_S = 30.0
@@ -40,11 +44,11 @@ def wait_until(condition: Callable[[], bool]) -> None:
 class Supervised:
     """A supervisor in a process of its own, and what its workers noted."""
 
-    def __init__(self, folder: Path, telemetry: str = "false") -> None:
+    def __init__(self, folder: Path, telemetry: str = "false", source: str = "rtsp://127.0.0.1:9/none") -> None:
         self.folder, self.storage = folder, folder / "store"
         self.storage.mkdir()
         self.site = folder / "site.yaml"
-        cameras = "\n".join(f"  {name}: {{source: 'rtsp://127.0.0.1:9/none'}}" for name in ("gate", "dock", "yard"))
+        cameras = "\n".join(f"  {name}: {{source: '{source}'}}" for name in ("gate", "dock", "yard"))
         self.site.write_text(
             f"storage: store\ncameras_per_process: 2\ntelemetry: {telemetry}\ncameras:\n{cameras}\n", "utf-8"
         )
@@ -125,7 +129,7 @@ def test_a_drain_ends_decoders_then_scorers_then_the_alerter_and_leaves_nothing(
     assert site.process is not None
     site.process.send_signal(signal.SIGTERM)
     code, out = site.ended()
-    assert (code, json.loads(out)) == (0, {"by": "SIGTERM", "cut_off": False})
+    assert (code, json.loads(out)) == (0, {"by": "SIGTERM", "cut_off": False, "totals": {}})
     ends = [entry["name"] for entry in site.diary if entry["what"] == "end"]
     assert (set(ends[:2]), ends[2:]) == ({DECODER_1, DECODER_2}, [SCORER, ALERTER])
     assert gone(running)
@@ -198,7 +202,7 @@ def test_ctrl_c_reaches_the_supervisor_alone(site: Supervised) -> None:
     assert all(os.getpgid(one.pid) != ours for one in site.processes())
     site.process.send_signal(signal.SIGINT)
     code, out = site.ended()
-    assert (code, json.loads(out)) == (0, {"by": "SIGINT", "cut_off": False})
+    assert (code, json.loads(out)) == (0, {"by": "SIGINT", "cut_off": False, "totals": {}})
 
 
 def test_a_second_signal_ends_all_at_once(site: Supervised) -> None:
@@ -212,7 +216,7 @@ def test_a_second_signal_ends_all_at_once(site: Supervised) -> None:
     site.process.send_signal(signal.SIGTERM)
     code, out = site.ended()
     assert time.monotonic() - asked_s < 5
-    assert (code, json.loads(out)) == (0, {"by": "SIGTERM", "cut_off": True})
+    assert (code, json.loads(out)) == (0, {"by": "SIGTERM", "cut_off": True, "totals": {}})
     assert gone(running)
 
 
@@ -261,3 +265,49 @@ def page(port: int, name: str) -> tuple[int, str]:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
+
+
+@pytest.fixture
+def recordings(folder: Path) -> Iterator[Supervised]:
+    one = Supervised(folder, source="dock.mp4")
+    yield one
+    if one.process is not None:
+        one.process.kill()
+        one.process.communicate()
+
+
+def end(site: Supervised, *cameras: str) -> None:
+    for camera in cameras:
+        (site.storage / f"end-{camera}").touch()
+
+
+def supervisor_seen(board: StatusBoard) -> float:
+    return max(note.seen_at for note in board.workers(1) if note.role is Role.SUPERVISOR)
+
+
+def test_a_run_of_recordings_ends_when_all_is_dealt_with(recordings: Supervised) -> None:
+    (recordings.storage / "pending-dock").touch()
+    recordings.start().wait_for_all()
+    end(recordings, "gate", "dock", "yard")
+    assert recordings.process is not None
+    process = recordings.process
+    with pytest.raises(subprocess.TimeoutExpired):  # a clip is still to be written
+        process.wait(3)
+    (recordings.storage / "pending-dock").unlink()
+    code, out = recordings.ended()
+    totals = {"gate": [1200, 0], "dock": [1200, 0], "yard": [1200, 0]}
+    assert (code, json.loads(out)) == (0, {"by": None, "cut_off": False, "totals": totals})
+
+
+def test_a_recording_that_has_ended_is_not_read_again(recordings: Supervised) -> None:
+    recordings.start().wait_for_all()
+    end(recordings, "gate")
+    with Connection(broker_address(read_site(recordings.site))) as connection:
+        board = StatusBoard(connection, Keys())
+        wait_until(lambda: board.read(["gate"])["gate"].get("state") == "ended")
+        for _ in range(2):  # the first look may have begun before
+            seen_s = supervisor_seen(board)
+            wait_until(lambda seen_s=seen_s: supervisor_seen(board) > seen_s)  # type: ignore[misc]
+    os.kill(recordings.pid(DECODER_1), signal.SIGKILL)
+    wait_until(lambda: len(recordings.starts(DECODER_1)) == 2)
+    assert recordings.starts(DECODER_1)[-1]["cameras"] == ["dock"]
