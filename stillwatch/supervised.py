@@ -49,6 +49,7 @@ def check_broker(site: Site) -> None:
 
 def run_plan(plan: Plan) -> int:
     """Supervise until the end; the exit code of the command."""
+    from workers.bus.status import Role
     from workers.supervisor.supervisor import supervise
     from workers.telemetry.logs import begin_logging
 
@@ -56,7 +57,8 @@ def run_plan(plan: Plan) -> int:
         begin_logging("run", plan.site.telemetry.log_level)
         outcome = supervise(plan, screen)
     for total in outcome.totals:
-        show(f"{total.camera}: {counted(total.frames, 'frame')}, {counted(total.events, 'event')}")
+        events = f", {counted(total.events, 'event')}" if Role.ALERTER in plan.roles else ""
+        show(f"{total.camera}: {counted(total.frames, 'frame')}{events}")
     return _exit_code(outcome)
 
 
