@@ -264,8 +264,7 @@ def test_a_wrong_site_file_is_one_sentence(folder: Path) -> None:
     write_site(folder, {"gate": "source: gate.mp4, fpss: 3"})
     done = run("check", "-c", "site.yaml", cwd=folder)
     assert (done.code, done.out) == (2, "")
-    assert done.err == "Error: site.yaml:5: cameras.gate.fpss is an unknown key; write fps, or remove it.
-"
+    assert done.err == "Error: site.yaml:5: cameras.gate.fpss is an unknown key; write fps, or remove it.\n"
 
 
 def test_a_model_of_another_view(folder: Path) -> None:

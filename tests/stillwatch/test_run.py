@@ -29,8 +29,7 @@ def test_a_wrong_site_file_is_wrong_use(folder: Path) -> None:
     write_site(folder, {"gate": f"{LIVE}, fpss: 3"})
     done = run("run", "-c", "site.yaml", cwd=folder)
     assert (done.code, done.out) == (2, "")
-    assert done.err == "Error: site.yaml:5: cameras.gate.fpss is an unknown key; write fps, or remove it.
-"
+    assert done.err == "Error: site.yaml:5: cameras.gate.fpss is an unknown key; write fps, or remove it.\n"
 
 
 def test_a_missing_site_file_is_wrong_use(folder: Path) -> None:

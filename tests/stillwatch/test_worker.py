@@ -132,5 +132,4 @@ def test_a_worker_by_itself_says_in_one_sentence_what_is_wrong(folder: Path) -> 
     command = [sys.executable, "-P", "-m", "workers", "decoder", "site.yaml", "--name", "here-decoder-1"]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "Error: site.yaml:5: cameras.gate.fpss is an unknown key; write fps, or remove it.
-"
+    assert done.stderr == "Error: site.yaml:5: cameras.gate.fpss is an unknown key; write fps, or remove it.\n"
