@@ -25,6 +25,10 @@ def test_the_reference_of_the_site_file_and_its_schema_are_up_to_date() -> None:
     assert site_reference.SCHEMA.read_text("utf-8") == site_reference.schema(), "run `python -m tests.reference`"
 
 
+def test_the_schema_of_alerts_is_up_to_date() -> None:
+    assert reference.ALERTS.read_text("utf-8") == reference.alerts(), "run `python -m tests.reference`"
+
+
 def test_the_page_on_the_model_file_names_every_key_of_the_header() -> None:
     text = (ROOT / "docs" / "reference" / "model-file.md").read_text("utf-8")
     missing = [name for name in Header.model_fields if f"`{name}`" not in text]
