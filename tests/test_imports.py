@@ -56,6 +56,10 @@ def test_video_loads_no_torch(tmp_path: Path) -> None:
     assert imported("pipeline.video.*", cwd=tmp_path) == ["av", "numpy"]
 
 
+def test_a_decoder_loads_neither_torch_nor_openvino(tmp_path: Path) -> None:
+    assert imported("workers.decoder.*", cwd=tmp_path) == ["av", "numpy", "redis"]
+
+
 def test_the_card_of_a_model_is_read_without_torch(tmp_path: Path) -> None:
     assert imported("pipeline.model.card", cwd=tmp_path) == ["numpy"]
 
