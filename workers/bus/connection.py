@@ -214,5 +214,7 @@ def _why(error: Exception) -> str:
 
 def _head(error: Exception) -> str:
     """The beginning of a refusal: its code and a few words, in printable letters."""
-    text = str(error).split(" script:")[0][:80]
+    # The client takes the code off some refusals, this one among them.
+    code = "NOSCRIPT " if isinstance(error, fault.NoScriptError) else ""
+    text = code + str(error).split(" script:")[0][:80]
     return "".join(letter if letter.isprintable() else "?" for letter in text)

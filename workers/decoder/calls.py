@@ -18,7 +18,7 @@ class Calls:
     """Whether the thread of a camera is in the library, and since when; monotonic seconds.
 
     Attributes:
-        took_s: how long the last step of the last call took.
+        took_s: how long the longest step of the latest call took.
     """
 
     __slots__ = ("since_s", "took_s")
@@ -30,15 +30,16 @@ class Calls:
     @contextmanager
     def inside(self) -> Iterator[None]:
         """Around a call."""
-        self.since_s = time.monotonic()
+        self.took_s, self.since_s = 0.0, time.monotonic()
         try:
             yield
         finally:
-            self.took_s = self.lasting_s
+            self.beat()
             self.since_s = None
 
     def beat(self) -> None:
         """The call came back to Python, and goes on."""
+        self.took_s = max(self.took_s, self.lasting_s)
         self.since_s = time.monotonic()
 
     @property

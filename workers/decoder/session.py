@@ -29,10 +29,10 @@ from workers.site.values import Camera, Pace
 
 __all__ = ["Outcome", "Session", "Stopped", "Surroundings", "played_file"]
 
-# Cameras send a whole picture, with which decoding begins, every second; those that spare the line, every twenty.
-FIRST_FRAME_S = 30.0
-# A camera whose connection breaks fails at once; one that is silent, after the library's time-out.
-SILENT_S = 0.5
+# Cameras send a whole picture, with which decoding begins, every second; those that spare the line, every ten.
+FIRST_FRAME_S = 20.0
+# A connection that breaks fails at once; a camera that is silent, after the library's time-out of a second.
+SILENT_S = 0.9
 FAST_RETRY_S = 0.1
 
 
@@ -195,11 +195,13 @@ class Session:
     def _take(self, frame: Frame) -> None:
         if self._pace is Pace.FAST:
             self._send_surely(frame)
-        else:
-            if self._pace is Pace.REALTIME:
-                self._pacer.wait(frame.time_s)
-            self._around.outbox.send(*self._messages(frame))
-        self._count += 1
+            self._count += 1
+            return
+        if self._pace is Pace.REALTIME:
+            self._pacer.wait(frame.time_s)
+        messages = self._messages(frame)
+        self._count += 1  # it is captured, whatever becomes of it
+        self._around.outbox.send(*messages)
 
     def _send_surely(self, frame: Frame) -> None:
         if self._count < self._skipped:

@@ -168,6 +168,14 @@ def test_a_group_that_was_lost_is_said_and_made_anew(bus: Callable[[], Connectio
     assert reader.settle([scored(one) for one in reader.read([CAMERA], 8, 0)]) == [True]
 
 
+def test_a_script_that_the_broker_forgot_is_sent_again(bus: Callable[[], Connection]) -> None:
+    writer = FrameWriter(bus(), KEYS)
+    writer.tell(CAMERA, [Dropped(EPOCH, 0, Drop.LATE)])
+    bus().do("SCRIPT FLUSH")
+    writer.tell(CAMERA, [Dropped(EPOCH, 1, Drop.LATE), Ended(EPOCH, 2)])
+    assert [one.index for one in settled(bus)] == [0, 1, 2]
+
+
 def test_several_cameras_are_read_in_one_call(bus: Callable[[], Connection]) -> None:
     writer, reader = FrameWriter(bus(), KEYS), FrameReader(bus(), KEYS, "a")
     cameras = ["gate", "dock", "yard"]
