@@ -155,10 +155,8 @@ def _complaints(overview: Overview, site: Site) -> Iterable[tuple[str, str]]:
     for row in overview.cameras:
         if row.state is None:
             yield row.camera, "no decoder works on it; see 'stillwatch run' or 'stillwatch worker decoder'."
-        elif row.state is CameraState.ENDED and not row.errors:
-            continue
-        for error in row.errors[:1]:
-            yield row.camera, error.replace(f"{site.cameras[row.camera].where}: ", "")
+        elif row.errors:
+            yield row.camera, row.errors[0].replace(f"{site.cameras[row.camera].where}: ", "")
 
 
 def _shortened(lines: list[tuple[str, str]], room: int | None) -> list[tuple[str, str]]:
