@@ -4,7 +4,8 @@
     >>> model = stillwatch.fit("gate.mp4")                                    # doctest: +SKIP
     >>> summary = stillwatch.replay("today.mp4", model, "out")                # doctest: +SKIP
 
-`fit` learns from footage, `load` reads a model from its file, `replay` scores recordings: see each.
+`fit` learns from footage, `load` reads a model from its file, `replay` scores recordings, `subscribe` gives the alerts
+of a site that runs: see each.
 """
 
 from __future__ import annotations
@@ -13,12 +14,17 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from stillwatch.api import fit, load, replay
+    from stillwatch.live import subscribe
 
-__all__ = ["fit", "load", "replay"]
+__all__ = ["fit", "load", "replay", "subscribe"]
 
 
 def __getattr__(name: str) -> object:
     # Importing the package loads no torch: `stillwatch --help` answers at once.
+    if name == "subscribe":
+        from stillwatch import live
+
+        return live.subscribe
     if name in __all__:
         from stillwatch import api
 

@@ -11,12 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
-from workers.bus.bounds import DEAD_KEPT, SCORES_KEPT
 from workers.bus.connection import Command, Connection, Script
 from workers.bus.keys import GROUP, Keys
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage
 
-__all__ = ["Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
+__all__ = ["DEAD_KEPT", "SCORES_KEPT", "Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
+
+# Entries of a scores stream: minutes of a camera, for readers that come late or were away.
+SCORES_KEPT = 2000
+DEAD_KEPT = 1000
 
 # KEYS: frames, scores. ARGV: group, entries to keep of scores, id, fields of the score. 1 if it was still to settle.
 SETTLE = Script("""
@@ -40,8 +43,7 @@ end
 return many
 """)
 
-
-# KEYS: scores. ARGV: entries to keep, fields.
+# KEYS: scores, or what is dead. ARGV: entries to keep, fields.
 TELL = Script("return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 2))")
 
 
@@ -194,6 +196,16 @@ class FrameReader:
         )
         return [Delivery(streams[name], key, fields) for name, entries in reply or [] for key, fields in entries]
 
+    def abandoned(self, cameras: Sequence[str], idle_ms: int) -> list[str]:
+        """The cameras of which frames were delivered so long ago and not settled: there is something to `claim`."""
+        replies = self._connection.all(
+            [("XPENDING", self._keys.frames(camera), GROUP, "IDLE", idle_ms, "-", "+", 1) for camera in cameras]
+        )
+        for reply in replies:
+            if isinstance(reply, BusError):
+                raise reply
+        return [camera for camera, reply in zip(cameras, replies, strict=True) if reply]
+
     def claim(self, cameras: Sequence[str], idle_ms: int, most: int) -> list[Delivery]:
         """Frames that were delivered so long ago and not settled: who had them is dead, or failed with them."""
         found = self._connection.all(
@@ -228,7 +240,7 @@ class FrameReader:
         if done:
             stream = self._keys.dead(self._keys.shard(delivery.camera))
             note = ("camera", delivery.camera, "id", delivery.id, "times", delivery.times, "why", why)
-            self._connection.do("XADD", stream, "MAXLEN", "~", DEAD_KEPT, "*", "v", "1", *note)
+            self._connection.run(TELL, [((stream,), (DEAD_KEPT, "v", "1", *note))])
         return done
 
     def _times(self, claimed: Sequence[tuple[str, bytes, Fields]]) -> list[int]:

@@ -1,0 +1,1 @@
+"""What the stream holds: decoders, scorers and an alerter over a broker, measured as they run."""

@@ -1,0 +1,54 @@
+"""What the stream holds, on this machine.
+
+    python -m benchmarks.stream load FOOTAGE --cameras 16 --seconds 60 [--scorers 2] [--device cuda] [--no-previews]
+    python -m benchmarks.stream equality FOOTAGE [--seconds 600]
+
+`load` runs so many `realtime` cameras, each of them FOOTAGE in a loop, through decoders, scorers and an alerter, and
+counts what became of every frame. `equality` sends a `fast` recording through them and compares with `replay`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+from benchmarks.stream.equality import equality
+from benchmarks.stream.load import Figures, load
+from pipeline.process import prepare_process
+
+
+def main() -> None:
+    """Print a figure a line, or JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("what", choices=["load", "equality"])
+    parser.add_argument("footage", type=Path)
+    parser.add_argument("--cameras", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--scorers", type=int, default=1)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--no-previews", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    prepare_process()
+    if arguments.what == "equality":
+        figures: Figures = dict(equality(arguments.footage, arguments.seconds))
+    else:
+        figures = load(
+            arguments.footage,
+            arguments.cameras,
+            arguments.seconds,
+            scorers=arguments.scorers,
+            site={"scorer": {"device": arguments.device}},
+            camera={"previews": not arguments.no_previews},
+        )
+    if arguments.json:
+        print(json.dumps(figures, indent=2))
+        return
+    for name, value in figures.items():
+        shown = value if isinstance(value, dict) else {"": value}
+        print(f"{name:<22}" + "  ".join(f"{key} {number:.4g}".strip() for key, number in shown.items()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,206 @@
+"""A site on a stage: footage of any length, models, a site file, a broker, and real worker processes."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import psutil
+import yaml
+
+from pipeline.fit import FitOptions, fit_footage
+from pipeline.model.engine import choose_hardware
+from pipeline.model.model_file import save_model
+from pipeline.video.sources import find_sources
+from workers.bus.broker import EmbeddedBroker
+from workers.bus.connection import Connection
+from workers.bus.keys import Keys
+from workers.site.memory import broker_memory
+from workers.site.reading import read_site
+from workers.site.values import Site
+
+__all__ = ["Stage", "Worker", "lengthened"]
+
+STOP_S = 30.0
+FIT_S = 60.0
+
+
+def lengthened(footage: Path, seconds: float, path: Path) -> Path:
+    """The same H.264 recording again and again, without encoding it again, until it is so long."""
+    with av.open(str(footage)) as source, av.open(str(path), "w") as result:
+        stream = source.streams.video[0]
+        copy = result.add_stream_from_template(stream)
+        tick_s, length = float(stream.time_base or 1), int(stream.duration or 0)
+        for turn in range(int(seconds / (length * tick_s)) + 1):
+            source.seek(0)
+            for packet in source.demux(stream):
+                if packet.dts is None or packet.pts is None or packet.pts * tick_s + turn * length * tick_s > seconds:
+                    continue
+                packet.pts, packet.dts, packet.stream = packet.pts + turn * length, packet.dts + turn * length, copy
+                result.mux(packet)
+    return path
+
+
+@dataclass
+class Worker:
+    """A worker process."""
+
+    role: str
+    process: subprocess.Popen[bytes]
+    seen: psutil.Process = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.seen = psutil.Process(self.process.pid)
+
+    def cpu_s(self) -> float:
+        """Processor time so far."""
+        times = self.seen.cpu_times()
+        return float(times.user + times.system)
+
+    def memory_mb(self) -> float:
+        """Memory of its own (unique set size)."""
+        return float(self.seen.memory_full_info().uss) / 1e6
+
+
+class Stage:
+    """A context manager; everything is gone at its end.
+
+    Args:
+        footage: what every camera sees.
+        cameras: how many.
+        seconds: how long the recording of each camera is.
+        site: further keys of the site file.
+        camera: further keys of every camera.
+    """
+
+    def __init__(
+        self,
+        footage: Path,
+        cameras: int,
+        seconds: float,
+        *,
+        site: Mapping[str, object] | None = None,
+        camera: Mapping[str, object] | None = None,
+    ) -> None:
+        self._footage, self._count, self._seconds = footage, cameras, seconds
+        self._extra, self._camera = dict(site or {}), {"pace": "realtime", **(camera or {})}
+        self._undo = ExitStack()
+        self.workers: list[Worker] = []
+        self.keys = Keys()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as undo:
+            self.folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="sw-")))
+            self._make()
+            self.memory_mb = broker_memory(self.site).max_memory_mb
+            self.broker = undo.enter_context(EmbeddedBroker(self.site.storage, self.memory_mb))
+            self.connection = undo.enter_context(Connection(self.broker.address))
+            undo.callback(self.stop)
+            self._undo = undo.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._undo.close()
+
+    @property
+    def names(self) -> list[str]:
+        """Of the cameras."""
+        return list(self.site.cameras)
+
+    def start(self, role: str, cameras: Sequence[str] = (), name: str = "") -> Worker:
+        """Start a worker of a role."""
+        number = sum(worker.role == role for worker in self.workers) + 1
+        command = [sys.executable, "-P", "-m", "workers", role, str(self.site.path)]
+        command += ["--name", name or f"{role}-{number}"]
+        command += ["--cameras", ",".join(cameras)] if cameras else []
+        with open(self.folder / f"{role}-{number}.log", "ab") as log:
+            worker = Worker(role, subprocess.Popen(command, stdout=log, stderr=log))
+        self.workers.append(worker)
+        return worker
+
+    def start_decoders(self) -> None:
+        """As many decoders as the site file's grouping asks for."""
+        each = self.site.cameras_per_process
+        for first in range(0, self._count, each):
+            self.start("decoder", self.names[first : first + each])
+
+    def stop(self, role: str | None = None) -> None:
+        """Let the workers of a role, or all, drain and end."""
+        ending = [worker for worker in self.workers if role in (None, worker.role)]
+        for worker in ending:
+            worker.process.send_signal(signal.SIGTERM)
+        for worker in ending:
+            try:
+                worker.process.wait(STOP_S)
+            except subprocess.TimeoutExpired:
+                worker.process.kill()
+                worker.process.wait()
+            self.workers.remove(worker)
+
+    def wait_for(self, what: str, condition: object, timeout_s: float = 60.0) -> float:
+        """Wait until a callable says yes; the seconds that took.
+
+        Raises:
+            TimeoutError: it did not in time; the workers' last words are in the text.
+        """
+        assert callable(condition)
+        begun = time.monotonic()
+        while not condition():
+            if time.monotonic() - begun > timeout_s:
+                raise TimeoutError(f"{what} did not happen in {timeout_s:g} s\n{self.last_words()}")
+            time.sleep(0.02)
+        return time.monotonic() - begun
+
+    def last_words(self) -> str:
+        """The last lines of every log."""
+        logs = sorted(self.folder.glob("*.log"))
+        return "\n".join(f"{log.name}: {' | '.join(log.read_text().splitlines()[-4:])}" for log in logs)
+
+    @contextmanager
+    def timed_cpu(self) -> Iterator[dict[str, float]]:
+        """Processor seconds by role that go by in the block, the broker among them."""
+        spent: dict[str, float] = {}
+        before = self._cpu()
+        yield spent
+        after = self._cpu()
+        spent.update({role: after[role] - before.get(role, 0.0) for role in after})
+
+    def _cpu(self) -> dict[str, float]:
+        total: dict[str, float] = {}
+        for worker in self.workers:
+            total[worker.role] = total.get(worker.role, 0.0) + worker.cpu_s()
+        times = psutil.Process(self.broker.pid).cpu_times()
+        return {**total, "broker": times.user + times.system}
+
+    def _make(self) -> None:
+        recording = lengthened(self._footage, self._seconds, self.folder / f"footage{self._footage.suffix}")
+        options = FitOptions(until_s=FIT_S)
+        model = fit_footage(find_sources([self._footage]), options, choose_hardware(device="cpu")).model
+        storage = self.folder / "storage"
+        (storage / "models").mkdir(parents=True)
+        names = [f"camera-{number:03d}" for number in range(self._count)]
+        save_model(model, storage / "models" / f"{names[0]}.stillwatch")
+        for name in names[1:]:
+            shutil.copyfile(storage / "models" / f"{names[0]}.stillwatch", storage / "models" / f"{name}.stillwatch")
+        content = {
+            "storage": "storage",
+            "telemetry": False,
+            **self._extra,
+            "cameras": {name: {"source": recording.name, **self._camera} for name in names},
+        }
+        path = self.folder / "site.yaml"
+        path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
+        self.site: Site = read_site(path)
