@@ -10,13 +10,14 @@ from threading import Event
 import numpy as np
 
 from pipeline.errors import ModelError, SourceError
-from pipeline.fit import Counted, check_view, has_clock, survey
+from pipeline.fit import Counted
 from pipeline.model.detector import Detector
 from pipeline.model.held_out import HeldOut
 from pipeline.model.padim import Model
 from pipeline.model.threshold import MIN_FRAMES, Block, calibrated
 from pipeline.policy import Policy
 from pipeline.scoring import batches
+from pipeline.surveying import check_view, has_clock, survey
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import Recording, open_recording
 from pipeline.video.sampling import Sampling

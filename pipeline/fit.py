@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 
-from pipeline.errors import ConfigError, ModelError
+from pipeline.errors import ModelError
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
 from pipeline.model.fitting import Fitter
@@ -16,14 +17,17 @@ from pipeline.model.memory import check_memory
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.weights import Progress
-from pipeline.types import Geometry, Size, model_size, same_view
+from pipeline.policy import Policy
+from pipeline.surveying import check_view, has_clock, survey
+from pipeline.types import Geometry, Size, model_size
 from pipeline.video.footage import FootageCheck
+from pipeline.video.live import LiveFootage
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import Recording, open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import Source
 
-__all__ = ["FitOptions", "FitResult", "check_view", "fit_footage", "has_clock", "survey"]
+__all__ = ["FitOptions", "FitResult", "fit_footage"]
 
 Counted = Callable[[int, int | None], None]
 
@@ -43,6 +47,8 @@ class FitOptions:
         precision: what to compute in; None for float32.
         resumable: keep the moments, so that the fit can go on later or be merged.
         false_alarms_per_day: false events a day that the threshold aims at.
+        live_s: how long to learn from each live source, by the clock on the wall from its first frame on, over every
+            loss of it; None until it is lost, or the fit is stopped.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -57,6 +63,7 @@ class FitOptions:
     precision: Precision | None = None
     resumable: bool = False
     false_alarms_per_day: float = 1.0
+    live_s: float | None = None
 
     def geometry(self, source: Size) -> Geometry:
         """Geometry for source pictures of (H, W)."""
@@ -111,10 +118,12 @@ def fit_footage(
     stop = stop or Event()
     with open_recording(sources[0], input_fps=options.input_fps) as first:
         source_size = resumed.source_size if resumed else first.size
+        if sources[0].live:
+            check_view(first, source_size)  # the survey passes it over
     geometry = resumed.geometry if resumed else options.geometry(source_size)
     mask = resumed.mask if resumed else read_mask(options.mask, geometry, source_size) if options.mask else None
     sampling = Sampling(geometry, options.fps, options.from_s, options.until_s)
-    learner = _Learner(sources, sampling, source_size, options.input_fps, progress or (lambda done, total: None), stop)
+    learner = _Learner(sources, sampling, source_size, options, progress or (lambda done, total: None), stop)
     expected = learner.survey()
     network, settings = network_of(
         resumed.settings if resumed else options.settings, resumed.channels if resumed else None, download
@@ -148,50 +157,6 @@ def fit_footage(
     )
 
 
-def has_clock(source: Source, input_fps: float | None) -> bool:
-    """Whether its frames have times: all but pictures whose rate was not given."""
-    return input_fps is not None or not source.pictures
-
-
-def survey(sources: Sequence[Source], sampling: Sampling, view: Size | None, input_fps: float | None) -> int | None:
-    """Look at all footage before work is done for it: the frames to expect, or None where a source does not say.
-
-    A live source is passed over: it cannot be opened twice.
-
-    Args:
-        view: as in `check_view`.
-    Raises:
-        SourceError: footage cannot be read.
-        ConfigError: a recording shows another view.
-    """
-    total: int | None = 0
-    for source in sources:
-        if source.live:
-            total = None
-            continue
-        with open_recording(source, input_fps=input_fps) as recording:
-            check_view(recording, view)
-            frames = recording.expected_frames(sampling)
-        total = None if total is None or frames is None else total + frames
-    return total
-
-
-def check_view(recording: Recording, view: Size | None) -> None:
-    """Refuse footage of another view than the model's.
-
-    Args:
-        view: (H, W) of the pictures that the model is fitted on; None where any shape will do.
-    Raises:
-        ConfigError: the aspect ratios differ by more than 2 %.
-    """
-    if view is not None and not same_view(recording.size, view):
-        (height, width), (view_height, view_width) = recording.size, view
-        raise ConfigError(
-            f"{recording.name}: its pictures are {height}x{width}, another shape than the {view_height}x{view_width} "
-            "the model is for; use footage of the same view, or fit a model of its own."
-        )
-
-
 class _Learner:
     """Reads sources one after the other and gives their frames to a fitter."""
 
@@ -200,13 +165,15 @@ class _Learner:
         sources: Sequence[Source],
         sampling: Sampling,
         source_size: Size,
-        input_fps: float | None,
+        options: FitOptions,
         progress: Counted,
         stop: Event,
     ) -> None:
         self._sources, self._sampling, self._source_size = sources, sampling, source_size
-        self._input_fps, self._progress, self._stop = input_fps, progress, stop
+        self._input_fps, self._live_s = options.input_fps, options.live_s
+        self._progress, self._stop = progress, stop
         self._check = FootageCheck()
+        self._losses: list[str] = []
         self.recordings = self.damaged = 0
 
     @property
@@ -217,7 +184,7 @@ class _Learner:
     @property
     def warnings(self) -> list[str]:
         """What was wrong with the footage."""
-        found = self._check.warnings if self._clocked else []
+        found = [*self._losses, *(self._check.warnings if self._clocked else [])]
         if self.damaged:
             found.append(f"{self.damaged} damaged packets or pictures were skipped.")
         return found
@@ -233,17 +200,40 @@ class _Learner:
 
     def survey(self) -> int | None:
         """Frames to expect; refuses what cannot be learned from before anything is built for it."""
-        return survey(self._sources, self._sampling, self._view, self._input_fps)
+        live = [source for source in self._sources if source.live]
+        if self._live_s is None or not live or self._sampling.fps is None:
+            return survey(self._sources, self._sampling, self._view, self._input_fps)
+        recorded = [source for source in self._sources if not source.live]
+        frames = survey(recorded, self._sampling, self._view, self._input_fps)
+        return None if frames is None else frames + len(live) * round(self._sampling.fps * self._live_s)
 
     def teach(self, fitter: Fitter, expected: int | None) -> float:
         """Give every frame to the fitter; returns the seconds of footage."""
         before, footage_s = fitter.frames, 0.0
         for source in self._sources:
-            with open_recording(source, input_fps=self._input_fps) as recording:
-                footage_s += self._read(recording, fitter, before, expected)
+            if source.live and self._live_s is not None:
+                footage_s += self._watch(source, self._live_s, fitter, before, expected)
+            else:
+                with open_recording(source, input_fps=self._input_fps) as recording:
+                    footage_s += self._read(recording, fitter, before, expected)
             if self._stop.is_set():
                 break
         return footage_s
+
+    def _watch(self, source: Source, seconds: float, fitter: Fitter, before: int, expected: int | None) -> float:
+        """Learn from a camera for so long; returns the seconds of footage."""
+        # What is so far apart no part of a fit takes for neighbours.
+        apart_s = 2 * Policy().gap_s
+        live = LiveFootage(source, self._sampling, self._source_size, seconds=seconds, apart_s=apart_s, stop=self._stop)
+        with closing(live.frames()) as frames:
+            for frame in frames:
+                self._check.add(frame)
+                fitter.add(frame.pixels, frame.time_s)
+                self._progress(fitter.frames - before, expected)
+        self.recordings += 1
+        self.damaged += live.damaged
+        self._losses += live.warnings
+        return live.seen_s
 
     def _read(self, recording: Recording, fitter: Fitter, before: int, expected: int | None) -> float:
         check_view(recording, self._view)

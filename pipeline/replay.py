@@ -15,7 +15,6 @@ from threading import Event
 
 from pipeline.errors import ConfigError, SourceError, SourceLost
 from pipeline.facts import model_facts
-from pipeline.fit import check_view, has_clock, survey
 from pipeline.model.detector import Detector
 from pipeline.model.padim import Model
 from pipeline.policy import Policy
@@ -23,6 +22,7 @@ from pipeline.report.values import Facts
 from pipeline.results import Results, output_folder
 from pipeline.scoring import ScoredFrame, scored_frames
 from pipeline.summary import Peak, ReplaySummary
+from pipeline.surveying import check_view, has_clock, survey
 from pipeline.types import Size
 from pipeline.video.recording import Recording, open_recording
 from pipeline.video.sampling import Sampling

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.model.detector import Detector
+from pipeline.model.frame_results import results_of
 from pipeline.types import CoarseMap, Frame
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import Recording
@@ -56,16 +57,11 @@ def scored_frames(
 def _scored(frames: Iterator[Frame], detector: Detector, *, maps: bool) -> Iterator[ScoredFrame]:
     for batch in batches(frames):
         scores = detector.score(np.stack([frame.pixels for frame in batch]))
-        model = detector.model
-        threshold = model.threshold.value
+        results = results_of(detector.model, scores, [frame.source_size for frame in batch])
+        threshold = detector.model.threshold.value
         anomaly_maps = (scores.maps / threshold).cpu().numpy() if maps else [None] * len(batch)
-        cells = scores.coarse() / np.float32(threshold)
-        for number, frame in enumerate(batch):
-            raw_score = float(scores.raw_scores[number])
-            x, y = scores.peaks[number].tolist()
-            place = model.geometry.to_source((x, y), frame.source_size)
-            coarse = CoarseMap.of(cells[number], model.masked_cells)
-            yield ScoredFrame(frame, raw_score / threshold, raw_score, place, coarse, anomaly_maps[number])
+        for frame, said, anomaly_map in zip(batch, results, anomaly_maps, strict=True):
+            yield ScoredFrame(frame, said.score, said.raw_score, said.peak, said.coarse, anomaly_map)
 
 
 def batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:

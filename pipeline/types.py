@@ -31,6 +31,7 @@ __all__ = [
     "Image",
     "Size",
     "Spot",
+    "display_size",
     "model_size",
     "same_view",
 ]
@@ -73,6 +74,17 @@ def same_view(one: Size, other: Size) -> bool:
     """
     (height, width), (other_height, other_width) = one, other
     return abs((width / height) / (other_width / other_height) - 1) <= ASPECT_TOLERANCE
+
+
+def display_size(source: Size, short_side: int) -> Size:
+    """Size at which people see a picture: never larger than it is, and both sides even, as H.264 wants them.
+
+    >>> display_size((1080, 1920), 720), display_size((241, 361), 720)
+    ((720, 1280), (240, 360))
+    """
+    scale = min(1.0, short_side / min(source))
+    height, width = (max(2, int(side * scale / 2 + 1e-9) * 2) for side in source)
+    return height, width
 
 
 @dataclass(frozen=True, slots=True)

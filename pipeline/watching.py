@@ -7,17 +7,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import cv2
-import numpy as np
-from numpy.typing import NDArray
-
 from pipeline.alerting.combining import Combined, Combiner
 from pipeline.alerting.tracker import Change, ChangeKind, EventTracker, Observation, View
 from pipeline.model.padim import Model
 from pipeline.policy import Policy
 from pipeline.scoring import ScoredFrame
-from pipeline.types import CELL_PX, CoarseMap, Event, Geometry, Size, Spot
+from pipeline.types import CELL_PX, Event, Size, Spot
 from pipeline.video.clips import Clip, ClipWriter, Scene
+from pipeline.video.drawing import heat_of
 
 __all__ = ["Happened", "Watched", "Watcher"]
 
@@ -115,7 +112,7 @@ class Watcher:
     def _scene(self, scored: ScoredFrame, combined: Combined, spots: dict[str, Spot]) -> Scene | None:
         if scored.frame.display is None:
             return None
-        heat = _whole(CoarseMap(combined.levels).scores(), self._geometry)
+        heat = heat_of(combined.levels, self._geometry)
         return Scene(scored.frame.time_s, scored.frame.display, heat, combined.score, spots, self._source)
 
     def _place(self, scored: ScoredFrame, combined: Combined) -> tuple[float, float]:
@@ -123,15 +120,3 @@ class Watcher:
             return scored.peak
         x, y = ((cell + 0.5) * CELL_PX - 0.5 for cell in combined.peak_cell)
         return self._geometry.to_source((x, y), self._source)
-
-
-def _whole(scores: NDArray[np.float32], geometry: Geometry) -> NDArray[np.float32]:
-    """Scores of the whole picture: what a crop left out has none."""
-    if geometry.crop is None:
-        return scores
-    whole = np.zeros(geometry.resize, np.float32)
-    (left, top), (height, width) = geometry.offset, geometry.size
-    whole[top : top + height, left : left + width] = cv2.resize(
-        scores, (width, height), interpolation=cv2.INTER_NEAREST
-    )
-    return whole

@@ -15,7 +15,10 @@ from stillwatch.exits import EXIT_FAILED, EXIT_INTERRUPTED, EXIT_OK, EXIT_USAGE
 __all__ = ["cli", "main"]
 
 # In the order of a first use; each is `run` in stillwatch/commands/NAME.py.
-COMMANDS = ("demo", "fit", "calibrate", "replay", "evaluate", "inspect", "weights")
+COMMANDS = (
+    *("demo", "fit", "calibrate", "replay", "evaluate", "inspect", "weights"),
+    *("check", "run", "status", "worker"),
+)
 
 
 class _Commands(click.Group):

@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from pipeline.model.model_file import Header
-from tests import reference
+from tests import reference, site_reference
 
 ROOT = Path(__file__).parent.parent
 
@@ -18,6 +18,15 @@ def test_the_reference_of_commands_is_up_to_date() -> None:
     made = "import sys; from tests import reference; sys.stdout.buffer.write(reference.page().encode())"
     page = subprocess.run([sys.executable, "-c", made], cwd=ROOT, capture_output=True, check=True).stdout
     assert reference.PAGE.read_bytes() == page, "run `python -m tests.reference`"
+
+
+def test_the_reference_of_the_site_file_and_its_schema_are_up_to_date() -> None:
+    assert site_reference.PAGE.read_text("utf-8") == site_reference.page(), "run `python -m tests.reference`"
+    assert site_reference.SCHEMA.read_text("utf-8") == site_reference.schema(), "run `python -m tests.reference`"
+
+
+def test_the_schema_of_alerts_is_up_to_date() -> None:
+    assert reference.ALERTS.read_text("utf-8") == reference.alerts(), "run `python -m tests.reference`"
 
 
 def test_the_page_on_the_model_file_names_every_key_of_the_header() -> None:

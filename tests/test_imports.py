@@ -19,7 +19,7 @@ for name in sys.argv[1:]:
         for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-heavy = "av kornia numba numpy openvino openvino_telemetry redis safetensors torch torchvision".split()
+heavy = "av cv2 kornia numba numpy openvino openvino_telemetry redis safetensors torch torchvision".split()
 loaded = [name for name in heavy if sys.modules.get(name)]
 json.dump({"loaded": loaded, "threads": threading.active_count()}, open("said.json", "w"))
 """
@@ -53,7 +53,15 @@ def test_a_package_loads_nothing_heavy(name: str, tmp_path: Path) -> None:
 
 
 def test_video_loads_no_torch(tmp_path: Path) -> None:
-    assert imported("pipeline.video.*", cwd=tmp_path) == ["av", "numpy"]
+    assert imported("pipeline.video.*", cwd=tmp_path) == ["av", "cv2", "numpy"]
+
+
+def test_the_site_file_is_read_without_anything_heavy(tmp_path: Path) -> None:
+    assert imported("workers.site.reading", cwd=tmp_path) == []
+
+
+def test_what_the_broker_needs_is_counted_without_torch_or_av(tmp_path: Path) -> None:
+    assert imported("workers.site.*", cwd=tmp_path) == ["numpy"]
 
 
 def test_a_decoder_loads_neither_torch_nor_openvino(tmp_path: Path) -> None:
@@ -62,6 +70,11 @@ def test_a_decoder_loads_neither_torch_nor_openvino(tmp_path: Path) -> None:
 
 def test_the_card_of_a_model_is_read_without_torch(tmp_path: Path) -> None:
     assert imported("pipeline.model.card", cwd=tmp_path) == ["numpy"]
+
+
+@pytest.mark.parametrize("name", ["pipeline.surveying", "pipeline.video.live"])
+def test_footage_is_looked_at_without_torch(name: str, tmp_path: Path) -> None:
+    assert imported(name, cwd=tmp_path) == ["av", "cv2", "numpy"]
 
 
 def test_importing_everything_does_no_work_and_tells_nobody(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from pipeline.model.settings import Precision
 from pipeline.model.weights import Progress
 from pipeline.types import Image
 
-__all__ = ["Detector", "load_detector"]
+__all__ = ["Detector", "engine_for", "load_detector", "precision_for"]
 
 
 class Detector:
@@ -23,8 +23,18 @@ class Detector:
 
     def __init__(self, model: Model, engine: Engine) -> None:
         self.model = model
-        self._engine = engine
-        self._scorer = engine.scorer(model.gaussians, model.smoothing, model.mask)
+        self.engine = engine
+        self.scorer = engine.scorer(model.gaussians, model.smoothing, model.mask)
+
+    @property
+    def bytes(self) -> int:
+        """Memory that the model takes, here and on the engine's device, without the engine that others may share."""
+        moments = self.model.moments
+        held = [self.model.gaussians.mean, self.model.gaussians.whitening, *self.scorer.tensors]
+        held += [] if moments is None else [moments.mean, moments.scatter]
+        # On a CPU the scorer takes the model's tensors as they are.
+        sizes = {tensor.data_ptr(): tensor.nbytes for tensor in held}
+        return sum(sizes.values()) + (0 if self.model.mask is None else self.model.mask.nbytes)
 
     def score(self, frames: Image) -> Scores:
         """Scores of (B, H, W, 3) uint8 RGB frames at model size.
@@ -32,10 +42,18 @@ class Detector:
         Raises:
             ShapeError: the frames are not of the model's size.
         """
+        self.check_shape(frames)
+        return self.scorer(self.engine.embed(frames))
+
+    def check_shape(self, frames: Image) -> None:
+        """Refuse frames that are not (B, H, W, 3) at model size.
+
+        Raises:
+            ShapeError: they are not.
+        """
         expected = (*self.model.geometry.size, 3)
         if frames.shape[1:] != expected:
             raise ShapeError("the shape of a frame", expected, frames.shape[1:])
-        return self._scorer(self._engine.embed(frames))
 
 
 def load_detector(
@@ -52,17 +70,32 @@ def load_detector(
     Raises:
         ModelError: the weights are not those it was fitted with, or the hardware has no precision it was tried in.
     """
+    return Detector(model, engine_for(model, hardware, precision_for(model, hardware, precision), progress))
+
+
+def engine_for(model: Model, hardware: Hardware, precision: Precision, progress: Progress | None = None) -> Engine:
+    """An engine of the model's backbone and picture size.
+
+    Raises:
+        ModelError: the weights are not those it was fitted with.
+    """
     network, _ = network_of(model.settings, model.channels, progress)
     if network.backbone.digest != model.weights_digest:
         raise ModelError(
             f"the weights of {model.settings.backbone} ({model.settings.weights}) are not those the model was "
             "fitted with; restore them, or fit the model again."
         )
-    chosen = precision or _precision_for(model, hardware)
-    return Detector(model, build_engine(network, model.geometry.size, hardware, chosen))
+    return build_engine(network, model.geometry.size, hardware, precision)
 
 
-def _precision_for(model: Model, hardware: Hardware) -> Precision:
+def precision_for(model: Model, hardware: Hardware, asked: Precision | None = None) -> Precision:
+    """The precision to score a model in: as asked, else its own, else the closest it was tried in.
+
+    Raises:
+        ModelError: the hardware has none that it was tried in.
+    """
+    if asked is not None:
+        return asked
     for precision in model.precisions:
         if precision in hardware.offered:
             return precision

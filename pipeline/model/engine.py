@@ -6,6 +6,7 @@ on a CPU is the reference that every other path is tested against.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -35,7 +36,22 @@ class EngineKind(StrEnum):
 
 
 class Scorer(Protocol):
-    """Embeddings to scores, for one camera's Gaussians."""
+    """Embeddings to scores, for one camera's Gaussians.
+
+    Attributes:
+        smoothing: how its distances become anomaly maps.
+        visible: (H, W) on the engine's device, false where a mask lies; None for no mask.
+    """
+
+    smoothing: Smoothing
+    visible: Tensor | None
+
+    @property
+    def tensors(self) -> Sequence[Tensor]:
+        """What it holds in memory."""
+
+    def distances(self, embeddings: Tensor) -> Tensor:
+        """(B, P) float32 distances of (B, P, D) float32 embeddings, both on the engine's device."""
 
     def __call__(self, embeddings: Tensor) -> Scores:
         """Scores of (B, P, D) float32 embeddings on the engine's device."""
@@ -52,6 +68,9 @@ class Engine(Protocol):
 
     def scorer(self, gaussians: Gaussians, smoothing: Smoothing, mask: NDArray[np.bool_] | None) -> Scorer:
         """Make Gaussians ready for scoring; `mask` is (H, W), true where scores are ignored."""
+
+    def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
+        """Scores of (B, P, D) embeddings of several cameras: the first scorer's come first, so many, and so on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,7 +37,7 @@ class HeldOut:
         self._scores.extend(scores.raw_scores.tolist())
         if not self._clocked:
             return
-        for time_s, cells in zip(times_s, scores.coarse(), strict=True):
+        for time_s, cells in zip(times_s, scores.cells, strict=True):
             least = self._lingering.add(time_s, cells)
             self._stays.append(None if least is None else float(least.max()))
 

@@ -100,7 +100,9 @@ def load_model(path: Path) -> Model:
     with _opened(path) as file:
         header = parse_header(path, file.metadata(), Header)
         try:
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  # not a dict
+            # Copies: safetensors gives a view of the file, and a process that looks at it when somebody cuts the file
+            # to copy a new one over it is killed.
+            tensors = {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118  # not a dict
             _check_tensors(path, header, tensors)
             gaussians = Gaussians(tensors["mean"], tensors["whitening"])
             moments = _moments(header, tensors)

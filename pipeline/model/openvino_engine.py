@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import sys
 import warnings
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -31,6 +33,9 @@ import openvino as ov  # noqa: E402
 from openvino.frontend import FrontEndManager  # noqa: E402
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
 
+if TYPE_CHECKING:  # that module builds this one's engine
+    from pipeline.model.engine import Scorer
+
 __all__ = ["OpenVinoEngine"]
 
 # Left to itself OpenVINO takes bfloat16 wherever the processor knows it.
@@ -52,23 +57,35 @@ class OpenVinoEngine:
         compiled = ov.Core().compile_model(_converted(network, size), "CPU", options)
         self._shape = tuple(compiled.output(0).shape)[1:]
         self._queue = ov.AsyncInferQueue(compiled, threads)
-        self._embeddings = np.empty((0, *self._shape), np.float32)
-        self._queue.set_callback(self._keep)
+        self._results = _Results()
+        self._queue.set_callback(self._results.keep)
 
     def embed(self, frames: Image) -> Tensor:
         """(B, P, D) float32 embeddings of (B, H, W, 3) uint8 RGB frames."""
-        self._embeddings = np.empty((len(frames), *self._shape), np.float32)
+        embeddings = self._results.embeddings = np.empty((len(frames), *self._shape), np.float32)
         for number in range(len(frames)):
             self._queue.start_async(frames[number : number + 1], number)
         self._queue.wait_all()
-        return torch.from_numpy(self._embeddings)
+        return torch.from_numpy(embeddings)
 
     def scorer(self, gaussians: Gaussians, smoothing: Smoothing, mask: NDArray[np.bool_] | None) -> PackedScorer:
         """Make Gaussians ready for scoring."""
         return PackedScorer(gaussians, smoothing, mask, self._pool, self._threads)
 
-    def _keep(self, request: ov.InferRequest, number: int) -> None:
-        self._embeddings[number] = request.get_output_tensor(0).data[0]
+    def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
+        """Scores of several cameras' embeddings: each as it would be alone, to the last bit."""
+        own = torch.split(embeddings, [count for _, count in parts])
+        return [scorer(part) for (scorer, _), part in zip(parts, own, strict=True)]
+
+
+class _Results:
+    """Where the queue puts embeddings. Not into the engine, which holds the queue: each would keep the other alive."""
+
+    def __init__(self) -> None:
+        self.embeddings = np.empty(0, np.float32)
+
+    def keep(self, request: ov.InferRequest, number: int) -> None:
+        self.embeddings[number] = request.get_output_tensor(0).data[0]
 
 
 class PackedScorer:
@@ -84,18 +101,27 @@ class PackedScorer:
     ) -> None:
         self._mean = gaussians.mean.contiguous().numpy()
         self._whitening = gaussians.whitening.contiguous().numpy()
-        self._smoothing = smoothing
-        self._visible = None if mask is None else torch.from_numpy(~mask)
+        self.smoothing = smoothing
+        self.visible = None if mask is None else torch.from_numpy(~mask)
         self._pool, self._threads = pool, threads
         self(torch.from_numpy(self._mean[np.newaxis]))  # compiles the kernel, folds the matrices
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What it holds in memory."""
+        held = [torch.from_numpy(self._mean), torch.from_numpy(self._whitening)]
+        return held if self.visible is None else [*held, self.visible]
+
+    def distances(self, embeddings: Tensor) -> Tensor:
+        """(B, P) float32 distances of (B, P, D) float32 embeddings."""
+        values = embeddings.contiguous().numpy()
+        return torch.from_numpy(packed_distances(values, self._mean, self._whitening, self._pool, self._threads))
 
     def __call__(self, embeddings: Tensor) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
-            values = embeddings.contiguous().numpy()
-            distances = packed_distances(values, self._mean, self._whitening, self._pool, self._threads)
-            grids = torch.from_numpy(distances).reshape(-1, *self._smoothing.grid)
-            return scores_of(self._smoothing.folded(grids), self._visible)
+            grids = self.distances(embeddings).reshape(-1, *self.smoothing.grid)
+            return scores_of(self.smoothing.folded(grids), self.visible)
 
 
 def _converted(network: EmbeddingNetwork, size: Size) -> ov.Model:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -94,22 +96,30 @@ class Scores:
         maps: (B, H, W) float32 anomaly maps at model size, in standard deviations, never negative, 0 under the mask.
         raw_scores: (B,) the maximum of each map.
         peaks: (B, 2) where that maximum is, (x, y) in pixels of the model picture.
+        cells: (B, H / 8, W / 8) the maximum of each cell of the maps, in standard deviations.
     """
 
     maps: Tensor
     raw_scores: NDArray[np.float32]
     peaks: NDArray[np.int64]
+    cells: NDArray[np.float32]
 
-    def coarse(self) -> NDArray[np.float32]:
-        """(B, H / 8, W / 8) the maximum of each cell of the maps, in standard deviations."""
-        cells: NDArray[np.float32] = F.max_pool2d(self.maps.unsqueeze(1), CELL_PX).squeeze(1).cpu().numpy()
-        return cells
+    def split(self, counts: Sequence[int]) -> list[Scores]:
+        """Scores of the first so many pictures, of the next, and so on."""
+        edges = itertools.pairwise(itertools.accumulate(counts, initial=0))
+        parts = [slice(begin, end) for begin, end in edges]
+        return [Scores(self.maps[part], self.raw_scores[part], self.peaks[part], self.cells[part]) for part in parts]
 
 
 def scores_of(maps: Tensor, visible: Tensor | None) -> Scores:
-    """Scores of (B, H, W) anomaly maps; `visible` is (H, W), 1 where scores count and 0 where a mask lies."""
+    """Scores of (B, H, W) anomaly maps.
+
+    Args:
+        visible: (H, W), or (B, H, W) with one for each, 1 where scores count and 0 where a mask lies; None for no mask.
+    """
     width = maps.shape[2]
     seen = maps if visible is None else maps * visible
     highest, position = seen.flatten(1).max(dim=1)
     place = position.cpu().numpy()
-    return Scores(seen, highest.cpu().numpy(), np.stack([place % width, place // width], axis=1))
+    cells: NDArray[np.float32] = F.max_pool2d(seen.unsqueeze(1), CELL_PX, ceil_mode=True).squeeze(1).cpu().numpy()
+    return Scores(seen, highest.cpu().numpy(), np.stack([place % width, place // width], axis=1), cells)

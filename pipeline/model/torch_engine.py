@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,6 +17,9 @@ from pipeline.model.padim import Scores, scores_of
 from pipeline.model.settings import Precision
 from pipeline.model.smoothing import Smoothing
 from pipeline.types import Image
+
+if TYPE_CHECKING:  # that module builds this one's engine
+    from pipeline.model.engine import Scorer
 
 __all__ = ["TorchEngine"]
 
@@ -39,12 +44,34 @@ class TorchEngine:
         """(B, P, D) float32 embeddings of (B, H, W, 3) uint8 RGB frames."""
         # cuDNN would round float32 products to TF32, ten bits, unless told not to.
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
-            embeddings: Tensor = self._network(torch.from_numpy(frames).to(self.device)).float()
+            embeddings: Tensor = self._network(self._uploaded(frames)).float()
         return embeddings
 
     def scorer(self, gaussians: Gaussians, smoothing: Smoothing, mask: NDArray[np.bool_] | None) -> TorchScorer:
         """Make Gaussians ready for scoring."""
         return TorchScorer(gaussians, smoothing, mask, self.device, DTYPES[self.precision])
+
+    def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
+        """Scores of several cameras' embeddings.
+
+        Telling a GPU what to do takes longer here than doing it: what is the same for all cameras is done once for
+        all, and the results come back in one piece.
+        """
+        with torch.inference_mode():
+            own = torch.split(embeddings, [count for _, count in parts])
+            distances = [scorer.distances(part) for (scorer, _), part in zip(parts, own, strict=True)]
+            scores: dict[int, Scores] = {}
+            for smoothing in {scorer.smoothing for scorer, _ in parts}:
+                alike = [place for place, (scorer, _) in enumerate(parts) if scorer.smoothing == smoothing]
+                grids = torch.cat([distances[place] for place in alike]).reshape(-1, *smoothing.grid)
+                joined = scores_of(smoothing.reference(grids), _visible([parts[place] for place in alike]))
+                scores.update(zip(alike, joined.split([parts[place][1] for place in alike]), strict=True))
+        return [scores[place] for place in range(len(parts))]
+
+    def _uploaded(self, frames: Image) -> Tensor:
+        """Frames on the device; a GPU takes them from page-locked memory, while the processor goes on."""
+        pixels = torch.from_numpy(frames)
+        return (pixels.pin_memory() if self.device.type == "cuda" else pixels).to(self.device, non_blocking=True)
 
 
 class TorchScorer:
@@ -61,14 +88,38 @@ class TorchScorer:
         self._mean = gaussians.mean.to(device)
         dims = gaussians.mean.shape[1]
         self._whitening = unpack_triangle(gaussians.whitening.to(device), dims).to(dtype)
-        self._smoothing = smoothing
-        self._visible = None if mask is None else torch.from_numpy(~mask).to(device)
+        self.smoothing = smoothing
+        self.visible = None if mask is None else torch.from_numpy(~mask).to(device)
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """What it holds in memory."""
+        return [self._mean, self._whitening, *([] if self.visible is None else [self.visible])]
+
+    def distances(self, embeddings: Tensor) -> Tensor:
+        """(B, P) float32 distances of (B, P, D) float32 embeddings."""
+        with torch.inference_mode():
+            delta = (embeddings - self._mean).permute(1, 2, 0).to(self._whitening.dtype)  # (P, D, B)
+            white = torch.bmm(self._whitening, delta)
+            distances: Tensor = torch.linalg.vector_norm(white, dim=1, dtype=torch.float32)
+            return distances.T
 
     def __call__(self, embeddings: Tensor) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
-            delta = (embeddings - self._mean).permute(1, 2, 0).to(self._whitening.dtype)  # (P, D, B)
-            white = torch.bmm(self._whitening, delta)
-            distances = torch.linalg.vector_norm(white, dim=1, dtype=torch.float32).T
-            maps = self._smoothing.reference(distances.reshape(-1, *self._smoothing.grid))
-            return scores_of(maps, self._visible)
+            maps = self.smoothing.reference(self.distances(embeddings).reshape(-1, *self.smoothing.grid))
+            return scores_of(maps, self.visible)
+
+
+def _visible(parts: Sequence[tuple[Scorer, int]]) -> Tensor | None:
+    """What the masks of several cameras leave, a picture for each of their frames; None where there is no mask."""
+    known = next((scorer.visible for scorer, _ in parts if scorer.visible is not None), None)
+    if known is None:
+        return None
+    everything = torch.ones_like(known)
+    return torch.cat(
+        [
+            (everything if scorer.visible is None else scorer.visible).expand(count, *known.shape)
+            for scorer, count in parts
+        ]
+    )

@@ -21,7 +21,7 @@ from pipeline.video.drawing import blend_heatmap, draw_box, draw_caption
 from pipeline.video.jpeg import encode_jpeg
 from pipeline.video.writer import VideoWriter
 
-__all__ = ["Clip", "ClipWriter", "Scene"]
+__all__ = ["Clip", "ClipFile", "ClipWriter", "Scene"]
 
 # A thumbnail is looked at beside others; 85 shows no blocks.
 THUMBNAIL_QUALITY = 85
@@ -96,7 +96,7 @@ class ClipWriter:
     def __init__(self, folder: Path, policy: Policy) -> None:
         self._folder, self._policy = folder, policy
         self._kept: deque[Scene] = deque()
-        self._open: dict[str, _OpenClip] = {}
+        self._open: dict[str, ClipFile] = {}
         self._done: dict[str, Clip] = {}
 
     def add(self, scene: Scene) -> None:
@@ -119,7 +119,7 @@ class ClipWriter:
         """Begin the clip of an event that the last frame opened."""
         # An event that a cooldown held back may have begun, and been highest, before what is kept.
         begin_s = max(event.begin_s - self._policy.pre_roll_s, self._kept[0].time_s)
-        clip = _OpenClip(self._folder / event.id, event.id, begin_s + self._policy.max_clip_s)
+        clip = ClipFile(self._folder / event.id, event.id, begin_s + self._policy.max_clip_s)
         self._open[event.id] = clip
         scenes = [scene for scene in self._kept if scene.time_s >= begin_s]
         for scene in scenes:
@@ -154,9 +154,14 @@ class ClipWriter:
         self._done[name] = self._open.pop(name).finish()
 
 
-class _OpenClip:
-    """A clip that is being written, or waits for the thumbnail of an event that is longer than a clip.
+class ClipFile:
+    """STEM.mp4 and STEM.jpg of one event while they are written; each appears whole, or not at all.
 
+    Its video may have ended before it does: then it waits for the thumbnail of an event that is longer than a clip.
+
+    Args:
+        stem: both files without their endings; its folder is made where that alone is missing.
+        name: id of the event, whose box is drawn.
     Attributes:
         until_s: time of the last picture that it may hold.
         over: whether its event has ended.
@@ -175,6 +180,7 @@ class _OpenClip:
         self._problem: OutputError | None = None
 
     def write(self, scene: Scene) -> None:
+        """Append a picture, unless it is later than all that may be; after a failure nothing more is written."""
         if self._problem is not None or scene.time_s > self.until_s:
             return
         try:
@@ -189,6 +195,7 @@ class _OpenClip:
             self.abandon()
 
     def finish(self) -> Clip:
+        """End the video, write the thumbnail: what became of them."""
         self.close()
         video = self._video if self._written else None
         thumbnail = None
@@ -211,6 +218,7 @@ class _OpenClip:
                 self._problem = error
 
     def abandon(self) -> None:
+        """Leave nothing behind of a video that has not ended."""
         if self._writer is not None:
             self._writer.abandon()
             self._writer = None

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ShapeError
-from pipeline.types import Image
+from pipeline.types import CoarseMap, Geometry, Image
 
-__all__ = ["blend_heatmap", "contact_sheet", "draw_box", "draw_caption"]
+__all__ = ["blend_heatmap", "contact_sheet", "draw_box", "draw_caption", "heat_of"]
 
 Colour = tuple[int, int, int]
 Box = tuple[int, int, int, int]
@@ -60,6 +60,19 @@ def blend_heatmap(picture: Image, scores: NDArray[np.float32]) -> Image:
     tint, rest = _tint_tables()
     kept = cv2.multiply(picture, cv2.applyColorMap(levels, rest), scale=1 / 255)
     return cast("Image", cv2.add(kept, cv2.applyColorMap(levels, tint)))
+
+
+def heat_of(levels: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.float32]:
+    """Scores that cover the whole picture, of the (h, w) levels of a coarse map: what a crop left out has none."""
+    scores = CoarseMap(levels).scores()
+    if geometry.crop is None:
+        return scores
+    whole = np.zeros(geometry.resize, np.float32)
+    (left, top), (height, width) = geometry.offset, geometry.size
+    whole[top : top + height, left : left + width] = cv2.resize(
+        scores, (width, height), interpolation=cv2.INTER_NEAREST
+    )
+    return whole
 
 
 def draw_caption(picture: Image, time_s: float, score: float) -> None:

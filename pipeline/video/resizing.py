@@ -9,9 +9,9 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.reformatter import Interpolation, VideoReformatter
 
-from pipeline.types import Geometry, Image, Size
+from pipeline.types import Geometry, Image, Size, display_size
 
-__all__ = ["UPRIGHT", "Resizer", "Turn", "display_size", "turn_of", "upright_size"]
+__all__ = ["UPRIGHT", "Resizer", "Turn", "turn_of", "upright_size"]
 
 # Without FULL_CHR_H_INT two neighbours share one colour: mean error against float arithmetic 1.6 grey levels instead
 # of 0.3 on a camera's picture, 1.8 instead of 0.6 on coloured blocks; it costs 0.3 ms a frame (768x432 to 432x240).
@@ -67,17 +67,6 @@ class Resizer:
         # One thread: the scorers have the other cores.
         rgb = reformatter.reformat(decoded, width, height, "rgb24", interpolation=way, threads=1)
         return _turned(rgb.to_ndarray().astype(np.uint8, copy=False), self._turn)
-
-
-def display_size(source: Size, short_side: int) -> Size:
-    """Size at which people see a picture: never larger than it is, and both sides even, as H.264 wants them.
-
-    >>> display_size((1080, 1920), 720), display_size((241, 361), 720)
-    ((720, 1280), (240, 360))
-    """
-    scale = min(1.0, short_side / min(source))
-    height, width = (max(2, int(side * scale / 2 + 1e-9) * 2) for side in source)
-    return height, width
 
 
 def upright_size(decoded: av.VideoFrame, turn: Turn) -> Size:

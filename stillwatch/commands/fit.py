@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Container
-from dataclasses import asdict, fields
+from collections.abc import Container, Sequence
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import click
 from click.core import ParameterSource
 
 from pipeline.errors import ConfigError, ModelError
+from pipeline.files import check_writable
 from stillwatch.console import clock, counted, interruptible, megabytes, progress_bar, say, show, warn
 from stillwatch.exits import EXIT_INTERRUPTED, EXIT_OK
 from stillwatch.options import (
@@ -20,27 +21,36 @@ from stillwatch.options import (
     Window,
     alarms_option,
     check_model_output,
-    footage_argument,
     hardware_options,
     json_option,
     recipe_options,
     window_options,
 )
+from stillwatch.site import camera_named, open_site, seconds_of
 
 if TYPE_CHECKING:
+    from pipeline.fit import FitOptions
     from pipeline.model.padim import Model
+    from pipeline.video.sources import Source
 
 __all__ = ["run"]
 
 # What --resume takes from the model itself; given again, it could only contradict it.
 FIXED = frozenset([*(field.name for field in fields(Recipe)), "mask", "fps"])
 # What a merge, which sees models alone, could only ignore.
+# What the site file says of a camera.
+OF_SITE = frozenset(["footage", "resume", "merge", "mask", "false_alarms_per_day", "fps", "input_fps", "size"]) | {
+    *("resize", "crop", "from_s", "until_s")
+}
 OF_FOOTAGE = FIXED | {field.name for kind in (Window, HardwareChoices) for field in fields(kind)} | {"resume"}
 
 
 @click.command("fit")
-@footage_argument
-@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, help="Model file to write.")
+@click.argument("footage", nargs=-1, metavar="FOOTAGE...")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Model file to write.")
+@click.option("-c", "--config", type=click.Path(path_type=Path), metavar="SITE.yaml", help="Learn a site's camera.")
+@click.option("--camera", metavar="NAME", help="Which one; with --config.")
+@click.option("--for", "live_s", callback=seconds_of, metavar="24h", help="How long to learn from a live camera.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="MODEL", help="Go on from a resumable model.")
 @click.option("--merge", is_flag=True, help="FOOTAGE are resumable models, to be made into one.")
 @click.option("--resumable", is_flag=True, help="Keep what --resume and --merge need (the file triples).")
@@ -52,7 +62,10 @@ OF_FOOTAGE = FIXED | {field.name for kind in (Window, HardwareChoices) for field
 @json_option
 def run(
     footage: tuple[str, ...],
-    output: Path,
+    output: Path | None,
+    config: Path | None,
+    camera: str | None,
+    live_s: float | None,
     resume: Path | None,
     merge: bool,
     resumable: bool,
@@ -68,18 +81,29 @@ def run(
     FOOTAGE are recordings, folders of images, globs in quotes or addresses, all of one camera's view. Ctrl-C ends
     early with a model of what was seen so far.
 
+    With --config the footage is a camera of a site, and the model is put where its workers find it, while they run or
+    before: stillwatch fit -c site.yaml --camera gate --for 24h.
+
     \b
     Example:
       stillwatch fit gate.mp4 -o gate.stillwatch
     """
+    if config is not None:
+        _refuse(OF_SITE, "comes from the site file")
+        return _fit_camera(config, camera, output, live_s, recipe, hardware, resumable, as_json)
+    if camera is not None:
+        raise ConfigError("--camera is one of a site file; name that with --config.")
+    if not footage:
+        raise click.UsageError("Missing argument 'FOOTAGE...'.")
+    if output is None:
+        raise click.UsageError("Missing option '-o' / '--output'.")
     check_model_output(output)
     if merge:
         _refuse(OF_FOOTAGE, "is of no use to --merge, which takes all from the models")
         return _merge(footage, output, false_alarms_per_day, as_json)
     if resume is not None:
         _refuse(FIXED, "comes from the model that is resumed and cannot be changed")
-    from pipeline.fit import fit_footage
-    from pipeline.model.model_file import load_model, save_model
+    from pipeline.model.model_file import load_model
     from pipeline.video.sources import find_sources
 
     sources = find_sources(footage)
@@ -93,6 +117,57 @@ def run(
         resumable=resumable or resumed is not None,
         false_alarms_per_day=false_alarms_per_day or (resumed and resumed.threshold.asked_a_day),
     )
+    return _fit(sources, options, hardware, resumed, output, as_json)
+
+
+def _fit_camera(
+    config: Path,
+    name: str | None,
+    output: Path | None,
+    live_s: float | None,
+    recipe: Recipe,
+    hardware: HardwareChoices,
+    resumable: bool,
+    as_json: bool,
+) -> int:
+    """Learn a camera of a site, with the site's settings."""
+    site = open_site(config)
+    if name is None:
+        raise ConfigError(f"--camera is missing; name one of {', '.join(site.cameras)}.")
+    camera = camera_named(site, name)
+    source = camera.opened_as()
+    if source.live and live_s is None:
+        raise ConfigError(f"{name} is a live camera, which has no end; say how long to learn, such as --for 24h.")
+    if not source.live and live_s is not None:
+        raise ConfigError(f"{name} is a recording, which is learned from as a whole; leave --for out.")
+    options = replace(
+        recipe.fit_options(resumable=resumable),
+        short_side=camera.size,
+        fps=camera.fps,
+        mask=camera.mask,
+        false_alarms_per_day=camera.false_alarms_per_day,
+        live_s=live_s,
+    )
+    if output is None:
+        output = site.model_of(camera)
+        check_writable(output, make_folder=True)
+    else:
+        check_model_output(output)
+    return _fit([source], options, hardware, None, output, as_json)
+
+
+def _fit(
+    sources: Sequence[Source],
+    options: FitOptions,
+    hardware: HardwareChoices,
+    resumed: Model | None,
+    output: Path,
+    as_json: bool,
+) -> int:
+    """Learn from footage and write the model; what is there already is replaced in one step."""
+    from pipeline.fit import fit_footage
+    from pipeline.model.model_file import save_model
+
     with interruptible() as stop, progress_bar() as bar:
         try:
             result = fit_footage(

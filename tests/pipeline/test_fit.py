@@ -17,10 +17,12 @@ from pipeline.model.engine import Hardware, choose_hardware
 from pipeline.model.settings import Settings
 from pipeline.scoring import scored_frames
 from pipeline.types import Image
+from pipeline.video import live
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import find_sources
 from tests.pipeline.video.clips import write_clip
+from tests.pipeline.video.rtsp_server import RtspServer
 
 SETTINGS = Settings(backbone="resnet18", weights="random", taps=("layer1",), dims=8)
 OPTIONS = FitOptions(SETTINGS, short_side=64, fps=5.0)
@@ -150,6 +152,66 @@ def test_a_moving_camera_and_darkness_are_warned_of(hardware: Hardware, tmp_path
     (of_dark,) = fit_footage(find_sources([dark]), OPTIONS, hardware).warnings
     assert of_moving.startswith("the camera moves in ")
     assert of_dark == "the picture is nearly black in 100% of the footage: little can be learned from it."
+
+
+def test_a_camera_is_learned_from_for_so_long_over_every_loss_of_it(
+    hardware: Hardware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HOLD_OFF_S", 0.2)
+    monkeypatch.setattr(live, "LEAST_WAIT_S", 0.3)
+    clip = write_clip(tmp_path / "camera.mp4", scene(100), fps=20, options={"bf": "0", "g": "5"})
+    servers = [RtspServer(clip).__enter__()]
+    seen: list[tuple[int, int | None]] = []
+
+    def watch(done: int, total: int | None) -> None:
+        seen.append((done, total))
+        if done == 15:
+            servers[-1].stop()
+            servers.append(RtspServer(clip, port=servers[0].port).__enter__())
+
+    result = fit_footage(
+        find_sources([servers[0].url]), replace(OPTIONS, fps=10.0, live_s=5.0), hardware, progress=watch
+    )
+    servers[-1].stop()
+    model = result.model
+    assert (result.recordings, result.complete) == (1, True)
+    assert seen == [(number, 50) for number in range(1, model.frames + 1)]
+    assert 30 <= model.frames <= 50
+    assert model.footage_s == pytest.approx(model.frames / 10, abs=0.1)
+    # A step within a connection counts, the one between the two does not.
+    assert model.threshold.held_out_s == pytest.approx((model.frames - 2) / 10, abs=0.15)
+    (warning,) = result.warnings
+    assert warning.startswith("the camera was lost once, ")
+
+
+def test_a_fit_of_a_camera_that_is_stopped_is_of_what_was_seen(
+    hardware: Hardware, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "HOLD_OFF_S", 0.2)
+    clip = write_clip(tmp_path / "camera.mp4", scene(100), fps=20, options={"bf": "0", "g": "5"})
+    stop = Event()
+    with RtspServer(clip) as server:
+        result = fit_footage(
+            find_sources([server.url]),
+            replace(OPTIONS, fps=10.0, live_s=86400.0),
+            hardware,
+            progress=lambda done, total: stop.set() if (done, total) == (20, 864_000) else None,
+            stop=stop,
+        )
+    assert (result.complete, result.model.frames, result.warnings) == (False, 20, [])
+
+
+def test_a_camera_of_another_view_than_the_model_to_resume_is_refused(
+    hardware: Hardware, clip: Path, tmp_path: Path
+) -> None:
+    first = fit_footage(find_sources([clip]), replace(OPTIONS, resumable=True), hardware).model
+    wide = write_clip(tmp_path / "wide.mp4", [np.zeros((64, 128, 3), np.uint8)] * 20, options={"bf": "0"})
+    with RtspServer(wide) as server, pytest.raises(ConfigError) as caught:
+        fit_footage(find_sources([server.url]), replace(OPTIONS, live_s=5.0), hardware, resumed=first)
+    assert str(caught.value) == (
+        f"{server.url}: its pictures are 64x128, another shape than the 72x96 the model is for; "
+        "use footage of the same view, or fit a model of its own."
+    )
 
 
 def test_footage_of_another_view_is_refused(clip: Path, hardware: Hardware, tmp_path: Path) -> None:

@@ -52,7 +52,8 @@ def path_from(text: str, folder: Path | None) -> Path:
         raise wrong("is empty; name a path")
     if CONTROL.search(text):
         raise wrong("holds a control character; name a path without")
-    return (folder or Path()) / Path(text).expanduser()
+    # Path.expanduser raises where there is no such user.
+    return (folder or Path()) / os.path.expanduser(text)  # noqa: PTH111
 
 
 def source_from(text: str, folder: Path | None) -> str:
@@ -112,7 +113,8 @@ def _recording(text: str, folder: Path | None) -> str:
     path = path_from(unquote(text[scheme.end() :]) if scheme else text, folder)
     if os.path.isdir(path):
         raise wrong(f"is {str(path)!r}, a folder; name one recording, and give each recording a camera of its own")
-    if not path.exists() and glob.has_magic(text):
+    # Path.exists raises where the folder may not be entered, or the name is too long.
+    if not os.path.exists(path) and glob.has_magic(text):  # noqa: PTH110
         raise wrong(f"is {text!r}, a pattern; name one recording, and give each recording a camera of its own")
     if path.suffix.lower() in IMAGE_SUFFIXES:
         raise wrong(f"is {text!r}, a picture; name a recording, an address or a device")

@@ -218,11 +218,6 @@ class Camera(CameraDefaults, _Origin):
         kept_s = self.alert.pre_roll_s + self.alert.min_duration_s + self.alert.gap_s + PREVIEW_SLACK_S
         return math.ceil(self.fps * kept_s) + (FAST_FRAMES if self.paced is Pace.FAST else 0)
 
-    @property
-    def scores_kept(self) -> int:
-        """Entries that its scores stream may hold: what an alerter that was away for two minutes catches up with."""
-        return math.ceil(self.fps * 120) + 200
-
     def opened_as(self) -> Source:
         """The source to open, user name and password in its address; its repr and `where` show neither."""
         source = replace(opened(self.source), transport=self.transport, is_live=self.paced is Pace.LIVE)

@@ -94,9 +94,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError as error:
         raise ConfigError(f"{path}: there is no such site file; check the name.") from error
     except OSError as error:
-        raise ConfigError(
-            f"{path}: the site file cannot be read ({error.strerror}); check name and permissions."
-        ) from error
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}); check its name and permissions.") from error
     if len(data) > LARGEST_BYTES:
         raise ConfigError(f"{path}: is larger than {LARGEST_BYTES // 1_000_000} MB; name a site file.")
     try:
@@ -114,7 +112,10 @@ def _syntax(path: Path, text: str, error: yaml.MarkedYAMLError) -> str:
     written = lines[mark.line] if mark.line < len(lines) else ""
     if "\t" in written[: mark.column + 1]:
         return f"{path}:{mark.line + 1}: a tab stands where YAML takes spaces alone; replace it by spaces."
-    return f"{path}:{mark.line + 1}: is not YAML: {(error.problem or '').removeprefix('but ')}; correct this line or the one above."
+    if "${" in written[: mark.column + 1]:
+        return f"{path}:{mark.line + 1}: holds a ${{NAME}} that YAML cannot read; put it in quotes."
+    problem = (error.problem or "").removeprefix("but ")
+    return f"{path}:{mark.line + 1}: is not YAML: {problem}; correct this line or the one above."
 
 
 def _line(node: Node) -> int:
@@ -189,10 +190,9 @@ class _Walk:
                 return node.value
         if node.tag not in PLAIN:
             self._refuse_tag(node, place)
-        text = str(node.value)
-        if not text.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in text):
+        text = str(node.value).encode("utf-8", "replace").decode()
+        if text != node.value:  # "\ud800" stands for half a character, which no path and no address can hold
             self._wrong(node, place, "holds half a character; write it out")
-            return ""
         return text
 
     def _refuse_tag(self, node: Node, place: Place) -> None:

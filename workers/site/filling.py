@@ -28,7 +28,8 @@ WHOLE_VARIABLE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
 LONGEST_SECRET_BYTES = 4096
 # Stands for what is missing, so that a key is not said to be missing as well.
 MISSING = "-"
-SECRETS = ("password", "secret")
+# The secret of each mapping that has one: of the broker, of metrics, of each camera and webhook.
+SECRETS = {"broker": "password", "telemetry": "token", "cameras": "password", "webhooks": "secret"}
 
 
 @dataclass(slots=True)
@@ -63,9 +64,10 @@ def fill(document: Document, folder: Path, environ: Mapping[str, str]) -> Filled
     return filler.filled
 
 
-def _holds_secret(place: Place) -> bool:
-    """Whether a mapping has a secret: each camera, the broker, each webhook."""
-    return place == ("broker",) or (len(place) == 2 and place[0] in ("cameras", "webhooks"))
+def _secret_of(place: Place) -> str | None:
+    """The key of the secret that a mapping has; None where it has none."""
+    deep = 2 if place and place[0] in ("cameras", "webhooks") else 1
+    return SECRETS.get(str(place[0])) if len(place) == deep else None
 
 
 class _Filler:
@@ -74,9 +76,9 @@ class _Filler:
         self._lines, self._folder, self._environ = lines, folder, environ
 
     def mapping(self, value: dict[str, object], place: Place) -> dict[str, object]:
-        if not _holds_secret(place):
+        kind = _secret_of(place)
+        if kind is None:
             return {key: self._any(inner, (*place, key)) for key, inner in value.items()}
-        kind = SECRETS[place[0] == "webhooks"]
         given = [key for key in (kind, f"{kind}_file") if value.get(key) is not None]
         others = [key for key in value if key not in given and key != f"{kind}_file"]
         found = {key: self._any(value[key], (*place, key)) for key in others}

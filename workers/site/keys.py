@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -15,10 +15,12 @@ from pydantic.fields import FieldInfo
 
 from workers.site.cameras import Camera, CameraDefaults
 from workers.site.document import Place
+from workers.site.kinds import LONGEST_TEXT
 from workers.site.values import Site
 
 __all__ = ["NOT_WRITTEN", "OWN_KEYS", "Key", "default_of", "expected", "key_at", "keys_of", "listed"]
 
+Limit = Ge | Gt | Le
 # Set by the reader, not by the file.
 NOT_WRITTEN = {Site: frozenset({"path"}), Camera: frozenset({"name"})}
 # Of a camera alone; `name` and the rest of them.
@@ -37,7 +39,7 @@ class Key:
 
     kind: Any  # a class, or a Literal
     items: Any
-    limits: tuple[Ge | Gt | Le, ...]
+    limits: tuple[Limit, ...]
     field: FieldInfo | None = None
 
     @property
@@ -83,7 +85,13 @@ def expected(key: Key) -> str:
     choices = _choices(key.kind)
     if choices:
         return f"one of {listed(choices)}"
-    words = {bool: "true or false", str: "a text", list: "a list", SecretStr: "a text", Path: "a path"}
+    words = {
+        bool: "true or false",
+        str: f"a text of up to {LONGEST_TEXT} letters",
+        list: "a list",
+        SecretStr: "a text",
+        Path: "a path",
+    }
     return words[key.kind]
 
 
@@ -109,12 +117,12 @@ def listed(words: list[str], last: str = "and") -> str:
 
 
 def _key(annotation: Any, field: FieldInfo | None = None) -> Key:
-    limits = [limit for limit in (field.metadata if field else ()) if isinstance(limit, Ge | Gt | Le)]
+    limits = list(_limits(field.metadata if field else []))
     while True:
         origin, inner = get_origin(annotation), get_args(annotation)
         if origin is Annotated:
             annotation = inner[0]
-            limits += [limit for limit in inner[1:] if isinstance(limit, Ge | Gt | Le)]
+            limits += _limits(inner[1:])
         elif origin in (Union, UnionType):
             annotation = next(kind for kind in inner if kind is not NoneType)
         elif origin in (list, dict):
@@ -123,13 +131,21 @@ def _key(annotation: Any, field: FieldInfo | None = None) -> Key:
             return Key(annotation, None, tuple(limits), field)
 
 
+def _limits(metadata: Iterable[object]) -> Iterator[Limit]:
+    for item in metadata:
+        if isinstance(item, FieldInfo):
+            yield from _limits(item.metadata)
+        elif isinstance(item, Ge | Gt | Le):
+            yield item
+
+
 def _choices(kind: Any) -> list[str]:
     if get_origin(kind) is Literal:
         return [str(choice) for choice in get_args(kind)]
     return [str(choice.value) for choice in kind] if isinstance(kind, type) and issubclass(kind, Enum) else []
 
 
-def _range(limits: tuple[Ge | Gt | Le, ...]) -> list[str]:
+def _range(limits: tuple[Limit, ...]) -> list[str]:
     lows = [limit for limit in limits if not isinstance(limit, Le)]
     high = next((limit.le for limit in limits if isinstance(limit, Le)), None)
     if not lows:

@@ -44,7 +44,9 @@ Number = Annotated[float, BeforeValidator(_number)]
 Whole = Annotated[int, BeforeValidator(_whole)]
 SitePath = Annotated[Path, BeforeValidator(_path)]
 Secret = Annotated[SecretStr, Field(min_length=1)]
-Text = Annotated[str, Field(min_length=1)]
+# Long enough for any address; a recording that was pasted in is not read back to people.
+LONGEST_TEXT = 1000
+Text = Annotated[str, Field(min_length=1, max_length=LONGEST_TEXT)]
 CameraName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
@@ -28,9 +28,8 @@ class Broker(Part):
     password: Secret | None = Field(
         default=None, description="Password of the broker: `${NAME}` from the environment, or a file: password_file."
     )
-    max_memory_mb: Whole | None = Field(
+    max_memory_mb: Annotated[Whole, Field(ge=32)] | None = Field(
         default=None,
-        ge=32,
         description="Memory of the embedded broker in MB; left out, it is computed from the cameras.",
     )
 
@@ -93,7 +92,9 @@ class ScorerOptions(Part):
     """How frames are scored."""
 
     device: Text = Field(default="auto", description="`auto`, `cpu`, `cuda` or `cuda:N`.")
-    threads: Whole | None = Field(default=None, ge=1, le=1024, description="CPU threads; left out, all cores.")
+    threads: Annotated[Whole, Field(ge=1, le=1024)] | None = Field(
+        default=None, description="CPU threads; left out, all cores."
+    )
     batch: Whole = Field(default=32, ge=1, le=512, description="Frames that are scored at once, at the most.")
     batch_wait_ms: Number = Field(
         default=5, ge=0, le=1000, description="Milliseconds that a batch which is not full waits for more frames."
@@ -168,11 +169,14 @@ class Telemetry(Part):
     """Metrics, health and logs."""
 
     host: Text = Field(default="127.0.0.1", description="Address that metrics and health are served on.")
-    port: Whole | None = Field(
+    port: Annotated[Whole, Field(ge=0, le=65_535)] | None = Field(
         default=9108,
-        ge=0,
-        le=65_535,
         description="Their port; null, as `telemetry: false`, turns them off; 0 takes a free one.",
+    )
+    token: Secret | None = Field(
+        default=None,
+        description="What is asked for beyond this machine, `Authorization: Bearer TOKEN`: `${NAME}` from the "
+        "environment, or a file: token_file.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="What is logged.")
 
@@ -180,3 +184,9 @@ class Telemetry(Part):
     @classmethod
     def _off(cls, value: object) -> object:
         return {"port": None} if value is False else section(value)
+
+    @model_validator(mode="after")
+    def _guarded(self) -> Self:
+        if self.port is not None and self.token is None and not is_loopback(self.host):
+            raise wrong(f"is {self.host}, beyond this machine and without a token; give one with token_file", "host")
+        return self

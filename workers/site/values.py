@@ -43,7 +43,7 @@ def _some_camera(cameras: object) -> object:
 
 
 class Site(Part):
-    """All of it."""
+    """What there is to watch, how, and where all of it goes."""
 
     path: Path = Field(description="The site file itself.")
     storage: SitePath = Field(description="Folder of events and clips, and of models unless models_dir names another.")

@@ -25,7 +25,7 @@ __all__ = ["WRONG_VALUES", "problems_of", "unknown"]
 WRONG_VALUES = frozenset(
     "bool_parsing bool_type dict_type enum finite_number float_parsing float_type greater_than greater_than_equal "  # noqa: SIM905
     "int_from_float int_parsing int_parsing_size int_type less_than_equal list_type literal_error model_type "
-    "path_type string_too_short string_type too_short".split()
+    "path_type string_too_long string_too_short string_type too_short".split()
 )
 LONGEST_SHOWN = 40
 
@@ -111,7 +111,8 @@ class _Teller:
 
 def _shared(place: Place) -> Place:
     """Where `defaults` says the same for every camera."""
-    return ("defaults", *place[2:]) if place[0] == "cameras" and len(place) > 2 else place
+    shared = place[0] == "cameras" and len(place) > 2 and place[2] in CameraDefaults.model_fields
+    return ("defaults", *place[2:]) if shared else place
 
 
 def _remedy(key: Key) -> str:

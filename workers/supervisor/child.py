@@ -12,10 +12,8 @@ from typing import IO
 
 from workers.supervisor.jobs import Job
 
-__all__ = ["EXIT_HUNG", "Child", "Line"]
+__all__ = ["Child", "Line"]
 
-# A decoder exits with this after it has said `hung CAMERA`: EX_TEMPFAIL of sysexits.h.
-EXIT_HUNG = 75
 HUNG = "hung "
 # A worker that writes megabytes without an end of line is read in parts.
 LONGEST_LINE = 1 << 16

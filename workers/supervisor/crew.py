@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 
 from pipeline.errors import StillwatchError
 from workers.bus.status import Role
-from workers.supervisor.child import EXIT_HUNG, Child
+from workers.exits import EXIT_HUNG
+from workers.supervisor.child import Child
 from workers.supervisor.jobs import Job, without
 from workers.telemetry.logs import say
 

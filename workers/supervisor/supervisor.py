@@ -189,7 +189,10 @@ class _Run:
         return Outcome(self.signals.first, self.signals.hurry, self.watch.totals)
 
     def _finished(self) -> bool:
-        return not self.crew.children or (Role.ALERTER in self.plan.roles and self.watch.finished)
+        """Whether nothing is left to do: a site of recordings has come to its end."""
+        if tuple(self.plan.roles) == (Role.DECODER,):
+            return not self.crew.children or self.watch.ended >= set(self.plan.cameras)
+        return Role.DECODER in self.plan.roles and self.watch.finished
 
     def _show(self) -> None:
         self.health.tick()

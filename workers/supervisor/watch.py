@@ -1,4 +1,4 @@
-"""What the supervisor knows of the bus: a thread asks it once a second, so that a frozen broker holds up nobody else."""
+"""What the supervisor knows of the bus: a thread asks once a second, so that a frozen broker holds up nobody else."""
 
 from __future__ import annotations
 

@@ -153,6 +153,12 @@ def test_a_loaded_model_outlives_its_file(path: Path) -> None:
     same(model, a_model())
 
 
+def test_a_loaded_model_outlives_another_copied_over_its_file(path: Path) -> None:
+    model = load_model(path)
+    with open(path, "wb"):  # as cp begins
+        same(model, a_model())
+
+
 def test_a_model_without_mask_and_moments_is_small(tmp_path: Path) -> None:
     path = tmp_path / "gate.stillwatch"
     save_model(a_model(masked=False, resumable=False), path)

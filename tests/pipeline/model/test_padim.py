@@ -53,7 +53,7 @@ def test_a_model_knows_its_grid_and_its_smoothing(model: Model) -> None:
 
 def test_coarse_scores_are_the_highest_of_each_8_by_8_pixels() -> None:
     maps = torch.rand(3, 24, 40, generator=torch.Generator().manual_seed(0)) * 9
-    coarse = scores_of(maps, None).coarse()
+    coarse = scores_of(maps, None).cells
     assert coarse.shape == (3, 3, 5)
     assert coarse.dtype == np.float32
     for number, row, column in np.ndindex(3, 3, 5):
@@ -67,7 +67,7 @@ def test_coarse_scores_know_nothing_of_what_a_mask_hides() -> None:
     visible = torch.ones(16, 16)
     visible[:8, :5] = 0
     visible[8:] = 0
-    assert scores_of(maps, visible).coarse().tolist() == [[[3.0, 3.0], [0.0, 0.0]]]
+    assert scores_of(maps, visible).cells.tolist() == [[[3.0, 3.0], [0.0, 0.0]]]
 
 
 def test_a_cell_is_masked_where_the_mask_leaves_nothing_of_it(model: Model) -> None:

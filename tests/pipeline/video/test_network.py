@@ -225,7 +225,6 @@ def test_a_camera_of_http_is_read_as_one_by_the_clock_on_the_wall(server: str) -
     shown = numbers(taken)
     # It sends no faster than 20 a second, whatever else the machine does; FFmpeg would number them at 25.
     assert taken[-1].time_s - taken[-9].time_s > (shown[-1] - shown[-9]) / 20 - 0.08
-    assert 14 <= shown[-1] - shown[-9] <= 18
     assert opened_s < 4
 
 

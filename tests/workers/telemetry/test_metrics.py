@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -71,6 +72,14 @@ def test_names_types_and_labels_are_as_agreed(metrics: Metrics) -> None:
             assert re.search("_(seconds|ratio|frames|up)$", family.name)
         labels = {label for sample in family.samples for label in sample.labels}
         assert labels - {"le"} <= {"camera", "worker", "reason"}
+
+
+def test_the_page_on_telemetry_names_every_metric_and_no_other(metrics: Metrics) -> None:
+    for event, _ in EVENTS:
+        event(metrics)
+    there = set(re.findall(r"^# HELP (\S+) ", metrics.page().decode(), re.MULTILINE))
+    page = Path(__file__).parents[3] / "docs" / "reference" / "telemetry.md"
+    assert set(re.findall(r"^\| `(stillwatch_\w+)`", page.read_text("utf-8"), re.MULTILINE)) == there
 
 
 def test_two_collections_of_one_process_are_apart(metrics: Metrics) -> None:

@@ -1,0 +1,46 @@
+"""What a model says of single frames, as it is shown and judged: in units of the threshold and pixels of the source."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.model.padim import Model, Scores
+from pipeline.types import CoarseMap, Size
+
+__all__ = ["FrameResult", "results_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class FrameResult:
+    """What a model says of one frame.
+
+    Attributes:
+        score: raw score divided by the threshold: above 1 is anomalous.
+        peak: (x, y) of the anomaly map's maximum, in pixels of the source picture.
+        coarse: the anomaly map as alerting takes it.
+    """
+
+    score: float
+    raw_score: float
+    peak: tuple[float, float]
+    coarse: CoarseMap
+
+
+def results_of(model: Model, scores: Scores, source_sizes: Sequence[Size]) -> list[FrameResult]:
+    """What a model says of each frame of a batch.
+
+    Args:
+        source_sizes: (H, W) of each frame's picture before it was resized.
+    """
+    threshold, masked = model.threshold.value, model.masked_cells
+    cells = scores.cells / np.float32(threshold)
+    results = []
+    for number, source_size in enumerate(source_sizes):
+        raw_score = float(scores.raw_scores[number])
+        x, y = scores.peaks[number].tolist()
+        peak = model.geometry.to_source((x, y), source_size)
+        results.append(FrameResult(raw_score / threshold, raw_score, peak, CoarseMap.of(cells[number], masked)))
+    return results
