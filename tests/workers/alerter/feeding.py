@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.alerting.tracker import Change, EventTracker, Observation, View
 from pipeline.policy import Policy
-from pipeline.types import Geometry
+from pipeline.types import Geometry, Image
 from pipeline.video.jpeg import encode_jpeg
 from tests.pipeline.alerting.painting import SOURCE, Things, painted
 from tests.pipeline.video.clips import numbered
@@ -59,9 +59,16 @@ def film(*parts: tuple[int, Things]) -> list[Things]:
 
 
 class Feeder:
-    """Writes one camera's frames to the broker."""
+    """Writes one camera's frames to the broker; their previews show their numbers unless something else is given."""
 
-    def __init__(self, connection: Connection, camera: str = CAMERA, epoch: int | None = None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        camera: str = CAMERA,
+        epoch: int | None = None,
+        picture: Callable[[int], Image] = lambda index: numbered(index % 256, (96, 160)),
+    ) -> None:
+        self._picture = picture
         self._connection, self._keys, self._camera = connection, Keys(), camera
         self.epoch = epoch or int(time.time() * 1000)
 
@@ -92,7 +99,7 @@ class Feeder:
 
     def preview(self, index: int) -> None:
         """Write the preview of a frame, which shows its number."""
-        jpeg = encode_jpeg(numbered(index % 256, (96, 160)))
+        jpeg = encode_jpeg(self._picture(index))
         message = PreviewMessage(self.epoch, index, index / FPS, self.epoch / 1000 + index / FPS, jpeg)
         entry = ("MAXLEN", "~", 1000, f"{self.epoch}-{index}", *message.fields())
         self._connection.do("XADD", self._keys.previews(self._camera), *entry)
