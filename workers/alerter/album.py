@@ -241,7 +241,7 @@ class Album:
             if one.event is None or one.wanted:
                 continue
             best, one.event, one.best = one.best, None, None
-            if best is not None and not one.broken:
+            if best is not None:
                 path = self._thumbnail(one.clip, best[1])
                 if path is not None:
                     yield name, path
