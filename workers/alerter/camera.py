@@ -11,6 +11,7 @@ import json
 import logging
 from collections import deque
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from pipeline.alerting.tracker import Change, ChangeKind, EventTracker, Observat
 from pipeline.types import CoarseMap, EndReason, Event, EventKind, Geometry
 from pipeline.video.spool import SpoolFrame
 from workers.alert import AlertState
-from workers.alerter.album import Album
+from workers.alerter.album import Album, spool_path
 from workers.alerter.moments import Moments
 from workers.alerter.presence import Presence
 from workers.alerter.reorder import REORDER_S, Lost, Over, Reorder
@@ -67,6 +68,7 @@ class CameraAlerts:
         now_s: unix time by the broker's clock, as in all its methods.
     Attributes:
         position: in the scores stream, after which to read.
+        moved: whether it is another than at the last checkpoint.
     """
 
     def __init__(
@@ -82,7 +84,7 @@ class CameraAlerts:
     ) -> None:
         self.name, self.fence = camera.name, fence
         self._policy, self._metrics = camera.alert.policy, metrics
-        self._store = store
+        self._store, self._storage = store, storage
         self._presence = Presence(camera.alert.offline_s, now_s)
         self._moments = Moments()
         self._reorder = Reorder()
@@ -95,6 +97,7 @@ class CameraAlerts:
         self._finished: list[Finished] = []
         self._marks: deque[tuple[int, float, str]] = deque()
         self._decided, self._cold = False, True
+        self.moved = False
         self._frame_s = now_s
         self.position = "0"
         self._album = Album(
@@ -131,7 +134,7 @@ class CameraAlerts:
 
     def take(self, message: ScoreMessage | Dropped | Ended, position: str, now_s: float) -> None:
         """Take in an entry of the scores stream, at a position."""
-        before, self.position = self.position, position
+        before, self.position, self.moved = self.position, position, True
         if self._reorder.add(message, before, now_s):
             if isinstance(message, ScoreMessage):
                 self._marks.append((message.epoch, message.time_s, before))
@@ -141,7 +144,7 @@ class CameraAlerts:
 
     def skip(self, position: str) -> None:
         """Pass over an entry that nobody can read."""
-        self.position = position
+        self.position, self.moved = position, True
 
     def begin_anew(self) -> None:
         """The broker has lost the scores stream: read it from its begin."""
@@ -210,13 +213,14 @@ class CameraAlerts:
         if checkpoint:
             store.save_checkpoint(self._checkpoint())
 
-    def saved(self) -> list[Finished]:
+    def saved(self, *, checkpoint: bool) -> list[Finished]:
         """What was to be written is on the disk: events whose clips can be made now."""
         finished, self._finished = self._finished, []
         self._drafts.clear()
         self._changed.clear()
         self._clips.clear()
         self._decided = False
+        self.moved = self.moved and not checkpoint
         done = {one.row.id for one in finished}
         self._rows = {
             name: row for name, row in self._rows.items() if name not in done and row.state is not EventState.ENDED
@@ -230,6 +234,7 @@ class CameraAlerts:
     def _resume(self) -> None:
         rows, point = self._store.unfinished(self.name), self._store.checkpoint(self.name)
         self._rows = {row.id: row for row in rows}
+        self._remove_spools()
         restored = point is not None and self._restore(point)
         clips = self._store.clips(self.name)
         over = {row.id for row in rows if row.state is EventState.CLIPPING}
@@ -238,6 +243,14 @@ class CameraAlerts:
         for row in rows:
             if row.state is EventState.OPEN and row.epoch and (not restored or self._is_past(row.epoch)):
                 self._end_forgotten(row, self._frame_s)
+
+    def _remove_spools(self) -> None:
+        """Remove pictures of events whose clips are made: who made them died before it could."""
+        for path in spool_path(self._storage, self.name).parent.glob(f"{self.name}-*.spool"):
+            row = self._store.event(path.stem)
+            if row is not None and row.state is EventState.ENDED:
+                with suppress(OSError):
+                    path.unlink()
 
     def _restore(self, point: Checkpoint) -> bool:
         """Go on from a checkpoint; whether what it followed is followed on."""

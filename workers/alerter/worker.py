@@ -247,7 +247,7 @@ class _Alerter:
 
     def _commit(self) -> None:
         checkpoint = bool(self._point)
-        writing = [camera for camera in self._cameras.values() if checkpoint or camera.unwritten]
+        writing = [camera for camera in self._cameras.values() if camera.unwritten or (checkpoint and camera.moved)]
         if writing:
             self._write(writing, checkpoint=checkpoint)
         if checkpoint:
@@ -265,7 +265,7 @@ class _Alerter:
                 except LeaseLost:
                     lost.append(camera.name)
         for camera in saved:
-            finished += camera.saved()
+            finished += camera.saved(checkpoint=checkpoint)
         for name in lost:
             self._let_go(name)
         for job in finished:
