@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import time
 from contextlib import ExitStack
 from itertools import chain, pairwise, repeat
 from pathlib import Path
@@ -141,6 +142,19 @@ def test_cameras_that_send_nothing_or_garbage_leave_the_others_alone(
         until(lambda: bus["garbage"].status()["error"] or bus["garbage"].state() == "online")
         until(lambda: bus["flood"].state() == "online")
         assert (bus["none"].state(), bus["none"].status()["reconnects"]) == ("online", "0")
+
+
+def test_a_camera_that_floods_gets_no_more_than_twice_its_share(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, clip: Path
+) -> None:
+    with CameraProcess(clip, "flood") as camera:
+        settings = {"source": camera.url, "fps": 5}
+        with decoding(site_of(server, tmp_path, {"gate": settings})):
+            until(lambda: int(bus.status().get("captured", 0)) >= 25)
+            before, began_s = int(bus.status()["captured"]), time.monotonic()
+            until(lambda: int(bus.status()["captured"]) >= before + 20)
+            taken, took_s = int(bus.status()["captured"]) - before, time.monotonic() - began_s
+    assert taken / took_s < 15  # the status is told once a second
 
 
 def test_a_camera_that_is_frozen_is_back_within_ten_seconds(
