@@ -184,6 +184,25 @@ def test_a_camera_that_changes_its_pictures_begins_a_new_epoch(
     assert bus.accounted(first.epoch) == list(range(first.index))
 
 
+def test_a_camera_that_changes_the_shape_of_its_pictures_says_so_and_begins_a_new_epoch(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "FIRST_S", 2.5)
+    before, after = [jpegs(12)], jpegs(40, (64, 64))
+
+    def parts() -> list[bytes]:
+        return [*(before.pop() if before else []), *after, b""]
+
+    with http_camera(parts) as url, decoding(site_of(server, tmp_path, {"gate": {"source": url}})):
+        until(lambda: bus.state() == "offline")
+        assert bus.status()["error"] == (
+            f"{url}: the picture changes from 64x128 to 64x64, another shape; check the camera."
+        )
+        until(lambda: bus.status()["picture"] == "64x64", deadline_s=10)
+    assert {frame.source for frame in bus.frames() if frame.epoch == bus.ended()[0].epoch} <= {(64, 128)}
+    assert bus.frames()[-1].pixels.shape == (64, 64, 3)
+
+
 def test_the_model_says_how_pictures_are_made(server: EmbeddedBroker, bus: Bus, tmp_path: Path) -> None:
     with http_camera(lambda: chain(repeat(jpegs(1)[0], 2000))) as url:
         site = site_of(server, tmp_path, {"gate": {"source": url}})
