@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from signal import SIGINT
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
     from workers.supervisor.supervisor import Outcome, Plan, Screen
 
 __all__ = ["check_broker", "run_plan"]
+
+# A scorer loads torch and the first models for so long on a busy machine.
+STARTING_S = 20.0
 
 
 def check_broker(site: Site) -> None:
@@ -88,6 +92,7 @@ class _LiveTable:
 
     def __init__(self, site: Site, live: Live) -> None:
         self._site, self._live, self._shown = site, live, 0.0
+        self._began_s = time.monotonic()
         self._lock = threading.Lock()
 
     def line(self, line: str) -> None:
@@ -104,7 +109,12 @@ class _LiveTable:
         self._shown = overview.now_s
         console = self._live.console
         table = camera_table(
-            overview, self._site, console.width, console.height, plain=bool(console.options.ascii_only)
+            overview,
+            self._site,
+            console.width,
+            console.height,
+            plain=bool(console.options.ascii_only),
+            starting=time.monotonic() - self._began_s < STARTING_S,
         )
         with self._lock:
             self._live.update(table, refresh=True)

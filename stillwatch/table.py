@@ -46,7 +46,13 @@ class _Column:
 
 
 def camera_table(
-    overview: Overview, site: Site, width: int, height: int | None = None, *, plain: bool = False
+    overview: Overview,
+    site: Site,
+    width: int,
+    height: int | None = None,
+    *,
+    plain: bool = False,
+    starting: bool = False,
 ) -> Group:
     """The table, and below it what is wrong.
 
@@ -54,15 +60,16 @@ def camera_table(
         width: columns of the terminal.
         height: its lines; None for all there is to say.
         plain: letters of ASCII alone.
+        starting: workers that are not there yet are on their way, and no reason to complain.
     """
-    columns = _fitting(_columns(plain), overview.cameras, width)
+    columns = _fitting(_columns(plain, "starting" if starting else "no decoder"), overview.cameras, width)
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.head, justify="right" if column.right else "left", no_wrap=True)
     for row in overview.cameras:
         table.add_row(*[column.cell(row) for column in columns])
     room = None if height is None else max(FEWEST_LINES, height - len(overview.cameras) - 2)
-    lines = _shortened(list(_complaints(overview, site)), room)
+    lines = _shortened(list(_complaints(overview, site, starting)), room)
     return Group(table, *[_line(line, width if height is not None else None) for line in lines])
 
 
@@ -82,10 +89,10 @@ def age(seconds: float | None) -> str:
     return f"{minutes // 60}h{minutes % 60:02}" if minutes < 48 * 60 else f"{minutes // 1440}d"
 
 
-def _columns(plain: bool) -> list[_Column]:
+def _columns(plain: bool, absent: str) -> list[_Column]:
     return [
         _Column("camera", lambda row: Text(row.camera), 0),
-        _Column("state", _state, 1),
+        _Column("state", lambda row: _state(row, absent), 1),
         _Column("for", lambda row: Text(age(row.since_s) if row.state else "", "dim"), 9, right=True),
         _Column("in/s", lambda row: _rate(row.fps_in), 5, right=True),
         _Column("scored/s", lambda row: _rate(row.fps_scored), 4, right=True),
@@ -111,8 +118,8 @@ def _width(column: _Column, rows: Iterable[CameraRow]) -> int:
     return max([len(column.head), *(column.cell(row).cell_len for row in rows)])
 
 
-def _state(row: CameraRow) -> Text:
-    return Text("no decoder", "red") if row.state is None else Text(row.state, COLOURS[row.state])
+def _state(row: CameraRow, absent: str) -> Text:
+    return Text(absent, "yellow") if row.state is None else Text(row.state, COLOURS[row.state])
 
 
 def _rate(fps: float | None) -> Text:
@@ -148,17 +155,17 @@ def _bar(row: CameraRow, plain: bool) -> Text:
     return bar
 
 
-def _complaints(overview: Overview, site: Site) -> Iterable[tuple[str, str]]:
+def _complaints(overview: Overview, site: Site, starting: bool) -> Iterable[tuple[str, str]]:
     """What is wrong: of which camera, and a sentence."""
-    for note in overview.notes:
+    for note in [] if starting else overview.notes:
         yield "", note
     for row in overview.cameras:
         if row.state is None:
+            if starting:
+                continue
             yield row.camera, "no decoder works on it; see 'stillwatch run' or 'stillwatch worker decoder'."
-        elif row.state is CameraState.ENDED and not row.errors:
-            continue
-        for error in row.errors[:1]:
-            yield row.camera, error.replace(f"{site.cameras[row.camera].where}: ", "")
+        elif row.errors:
+            yield row.camera, row.errors[0].replace(f"{site.cameras[row.camera].where}: ", "")
 
 
 def _shortened(lines: list[tuple[str, str]], room: int | None) -> list[tuple[str, str]]:

@@ -25,7 +25,7 @@ def run(role: str, config: Path, cameras: str) -> int:
 
     \b
     Example:
-      stillwatch worker scorer -c site.yaml
+      stillwatch worker decoder -c site.yaml --cameras 'gate*'
     """
     from workers.bus.status import Role
     from workers.supervisor.jobs import Names

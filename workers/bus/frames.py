@@ -113,7 +113,19 @@ class FrameWriter:
 
     def last_epoch(self, camera: str) -> int:
         """The latest epoch on the frames stream of a camera; 0 where there is none."""
-        return self.last_id(camera)[0]
+        return self.last_frame(camera)[0]
+
+    def last_frame(self, camera: str) -> tuple[int, int]:
+        """Epoch and index of the frame that was published last, wherever it is by now; zeros where there was none."""
+        try:
+            info = self._connection.do("XINFO STREAM", self._keys.frames(camera))
+        except BusError as error:
+            if "no such key" in str(error):
+                return 0, 0
+            raise
+        last: bytes = info["last-generated-id"]
+        epoch, _, index = last.partition(b"-")
+        return int(epoch), int(index)
 
     def _check_order(self, stream: str, frame: FrameMessage, error: BusError) -> None:
         if "equal or smaller" not in str(error):

@@ -48,7 +48,7 @@ class CameraThread:
             while not self._tools.stop.is_set() and not self._resumed(around):
                 self._tools.link.wait(BUS_WAIT_S)
             while not self._tools.stop.is_set():
-                self._rest(self._attempt(around), around)
+                self._rest(self._safely(around), around)
 
     def _rest(self, seconds: float, around: Surroundings) -> None:
         """Wait, and meanwhile tell what the broker could not be told before."""
@@ -90,6 +90,15 @@ class CameraThread:
         self.standing.speak(True)
         return True
 
+    def _safely(self, around: Surroundings) -> float:
+        """The outermost loop of a camera: what nobody thought of costs this one a while, and the others nothing."""
+        try:
+            return self._attempt(around)
+        except Exception as error:
+            log.exception("camera failed for an unknown reason")
+            self.standing.turn(CameraState.OFFLINE, f"an error of our own ({type(error).__name__}); see the log.")
+            return self._backoff.next_s(lost=False)
+
     def _attempt(self, around: Surroundings) -> float:
         """One run of the source, and what becomes of it: seconds to wait before the next."""
         if self.standing.state is CameraState.ENDED:
@@ -110,11 +119,6 @@ class CameraThread:
             self._tools.link.lost()
             self._tools.link.wait(BUS_WAIT_S)
             return 0.0
-        except Exception as error:
-            # The outermost loop of a camera: what nobody thought of costs this one a while, and the others nothing.
-            log.exception("camera failed for an unknown reason")
-            self.standing.turn(CameraState.OFFLINE, f"an error of our own ({type(error).__name__}); see the log.")
-            return self._backoff.next_s(lost=False)
 
     def _after(self, outcome: Outcome, around: Surroundings) -> float:
         if outcome is Outcome.ENDED:

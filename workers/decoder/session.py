@@ -21,6 +21,7 @@ from workers.bus.messages import FrameMessage, PreviewMessage
 from workers.bus.status import StatusBoard
 from workers.decoder.calls import Calls
 from workers.decoder.link import Link
+from workers.decoder.names import look_up
 from workers.decoder.outbox import Outbox
 from workers.decoder.pacing import Gate, Pacer
 from workers.decoder.standing import Standing
@@ -106,6 +107,7 @@ class Session:
 
     @contextmanager
     def _opened(self) -> Iterator[Recording]:
+        look_up(self._source)
         with self._around.calls.inside():
             recording = open_recording(self._source, watch=self._watch)
         try:

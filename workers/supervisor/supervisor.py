@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
-from pipeline.errors import BusError
+from pipeline.errors import BusError, StillwatchError
 from workers.bus.broker import EmbeddedBroker, broker_address
 from workers.bus.connection import Connection
 from workers.bus.frames import FrameWriter
@@ -116,6 +116,9 @@ def supervise(plan: Plan, screen: Screen) -> Outcome:
         watched = Watched(folder.died, metrics.worker_restarted, metrics.hung_decoder_replaced, lambda: watch.ended)
         crew = Crew(_maker(plan, screen), plan.names.next, recordings_of(plan.site), watched)
         health = Health(plan.cameras, plan.roles, crew, watch)
+        if broker is not None:
+            stack.callback(broker.stop)
+            broker.start()
         telemetry = plan.site.telemetry
         if telemetry.port is not None:
             stack.enter_context(
@@ -123,9 +126,6 @@ def supervise(plan: Plan, screen: Screen) -> Outcome:
                     telemetry.host, telemetry.port, page=metrics.page, live=health.not_live, ready=health.not_ready
                 )
             )
-        if broker is not None:
-            stack.callback(broker.stop)
-            broker.start()
         watch.start()
         stack.callback(watch.stop)
         stack.callback(crew.kill)
@@ -178,15 +178,22 @@ class _Run:
     metrics: Metrics
 
     def run(self) -> Outcome:
-        broker_budget = Budget()
+        try:
+            self._watch_over()
+        except StillwatchError:
+            self._drain("giving up, draining")
+            raise
+        self._drain("draining" if self.signals.count else "all recordings have ended")
+        return Outcome(self.signals.first, self.signals.hurry, self.watch.totals)
+
+    def _watch_over(self) -> None:
+        budget = Budget()
         self.crew.start(jobs_of(self.plan.site, self.plan.roles, self.plan.cameras, self.plan.names))
         while not self.signals.count and not self._finished():
-            self._look_after_broker(broker_budget)
+            self._look_after_broker(budget)
             self.crew.look()
             self._show()
             time.sleep(TICK_S)
-        self._drain()
-        return Outcome(self.signals.first, self.signals.hurry, self.watch.totals)
 
     def _finished(self) -> bool:
         """Whether nothing is left to do: a site of recordings has come to its end."""
@@ -209,8 +216,8 @@ class _Run:
         say(log, logging.WARNING, "broker died, starting it again; what was on it is lost")
         self.broker.start()
 
-    def _drain(self) -> None:
-        say(log, logging.INFO, "draining" if self.signals.count else "all recordings have ended")
+    def _drain(self, why: str) -> None:
+        say(log, logging.INFO, why)
         self._stop(Role.DECODER, DECODERS_S)
         self._wait_until_scored()
         self._stop(Role.SCORER, SCORERS_S)

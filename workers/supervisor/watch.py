@@ -30,7 +30,7 @@ __all__ = ["Totals", "Watch", "recordings_of"]
 
 EVERY_S = 1.0
 ALERTS_AT_ONCE = 200
-# Frames of an epoch may be missing at its end, and nobody says it: then the alerter stands still for so long.
+# The last frames of an epoch may never have been scored, and nobody says it: then the alerter stands still for so long.
 STILL_S = 5.0
 
 log = logging.getLogger(__name__)
@@ -128,13 +128,19 @@ class Watch:
         StatusBoard(connection, Keys(self._site.shards)).sign_in(self._note)
         self._count_events(connection, self._began_s)
         overview = read_overview(connection, self._site, self._cameras)
-        ended = [row for row in overview.cameras if self._has_ended(row, overview.now_s, self._began_s)]
-        self._frames |= {row.camera: row.captured for row in ended}
-        self._ended |= {row.camera for row in ended}
         writer = FrameWriter(connection, Keys(self._site.shards))
-        done = [row.camera for row in ended if self._is_dealt_with(row) and not writer.waiting(row.camera)]
-        self._done |= set(done)
+        for row in overview.cameras:
+            if self._has_ended(row, overview.now_s, self._began_s):
+                self._look_at_ended(row, writer)
         self.overview = overview
+
+    def _look_at_ended(self, row: CameraRow, writer: FrameWriter) -> None:
+        self._ended |= {row.camera}
+        last = epoch, index = writer.last_frame(row.camera)
+        # A decoder that was started again in the middle of a recording has counted the second half alone.
+        self._frames[row.camera] = max(row.captured, index + 1 if epoch == row.epoch and row.captured else 0)
+        if self._is_dealt_with(row, last) and not writer.waiting(row.camera):
+            self._done |= {row.camera}
 
     def _has_ended(self, row: CameraRow, now_s: float, began_s: float) -> bool:
         """Whether a recording has ended in this run: what an earlier one left on the bus says so too."""
@@ -142,14 +148,14 @@ class Watch:
             return False
         return now_s - row.since_s >= began_s
 
-    def _is_dealt_with(self, row: CameraRow) -> bool:
+    def _is_dealt_with(self, row: CameraRow, last: tuple[int, int]) -> bool:
         """Whether the alerter has come to the end of a recording and has nothing left to write."""
         alerted, since_s = self._still.get(row.camera, ("", 0.0))
         if alerted != row.alerted or row.camera not in self._still:
             self._still[row.camera] = (row.alerted, time.monotonic())
             since_s = time.monotonic()
         epoch, _, index = row.alerted.partition("-")
-        reached = epoch == str(row.epoch) and index.isdecimal() and int(index) + 1 >= row.captured
+        reached = row.captured == 0 or (epoch.isdecimal() and index.isdecimal() and (int(epoch), int(index)) >= last)
         still = time.monotonic() - since_s >= STILL_S and row.alerter_age_s is not None
         return row.pending == 0 and (reached or still)
 

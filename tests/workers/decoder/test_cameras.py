@@ -209,6 +209,15 @@ def test_a_password_is_shown_nowhere(
     assert not [part for part in ("p@ss", "p%40ss", "w%40rd", "w%2540rd", "viewer") if part in shown]
 
 
+def test_a_camera_whose_name_nobody_knows_is_offline(server: EmbeddedBroker, bus: Bus, tmp_path: Path) -> None:
+    login = {"source": "rtsp://gate.invalid/cam", "username": "viewer", "password": PASSWORD}
+    with decoding(site_of(server, tmp_path, {"gate": login})):
+        until(lambda: bus.state() == "offline")
+    assert bus.status()["error"] == (
+        "rtsp://gate.invalid/cam: the host gate.invalid is not found; check its name, the name server and the network."
+    )
+
+
 def test_fifty_reconnects_leave_nothing_open(
     server: EmbeddedBroker, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -4,7 +4,8 @@
 `standin.py supervise SITE` supervises; `standin.py ROLE SITE --name NAME --cameras a,b` is a worker that reads and
 scores nothing. Each notes in `diary` of the storage folder what it does. Files there are orders:
 `fail-NAME` to die at once, `hang-CAMERA` to report a hung source (once), `deaf-NAME` to ignore SIGTERM, `end-CAMERA` to
-say that a recording has ended, `pending-CAMERA` that a clip of it is still to be written.
+say that a recording has ended, `pending-CAMERA` that a clip of it is still to be written, `behind-CAMERA` that
+its scores are still to be looked at.
 """
 
 from __future__ import annotations
@@ -58,6 +59,8 @@ def work(site: Site, role: Role, name: str, cameras: list[str], device: str | No
             try:
                 board.sign_in(WorkerNote(name, role, "here", os.getpid(), cameras))
                 tell = _of_decoder if role is Role.DECODER else _of_alerter if role is Role.ALERTER else None
+                if role is Role.DECODER:
+                    publish_last(connection, site, cameras)
                 if tell is not None:
                     board.write({camera: tell(site, camera, connection.now_s()) for camera in cameras})
             except BusError:
@@ -65,6 +68,17 @@ def work(site: Site, role: Role, name: str, cameras: list[str], device: str | No
             stop.wait(EVERY_S)
     note(site, what="end", name=name)
     return 0
+
+
+def publish_last(connection: Connection, site: Site, cameras: list[str]) -> None:
+    """As if all frames had been published and scored: the stream keeps the id of the last one."""
+    for camera in cameras:
+        stream = Keys(site.shards).frames(camera)
+        try:
+            connection.do("XADD", stream, f"{EPOCH}-{FRAMES - 1}", "v", "1")
+            connection.do("XDEL", stream, f"{EPOCH}-{FRAMES - 1}")
+        except BusError:
+            continue  # done before
 
 
 def _of_decoder(site: Site, camera: str, now_s: float) -> dict[str, object]:
@@ -77,7 +91,7 @@ def _of_decoder(site: Site, camera: str, now_s: float) -> dict[str, object]:
 
 def _of_alerter(site: Site, camera: str, now_s: float) -> dict[str, object]:
     ended, pending = (site.storage / f"{what}-{camera}" for what in ("end", "pending"))
-    last = FRAMES - 1 if ended.exists() else 0
+    last = FRAMES - 1 if ended.exists() and not (site.storage / f"behind-{camera}").exists() else 7
     return {"alerter_at": now_s, "alerted": f"{EPOCH}-{last}", "pending": int(pending.exists())}
 
 

@@ -286,14 +286,16 @@ def supervisor_seen(board: StatusBoard) -> float:
 
 
 def test_a_run_of_recordings_ends_when_all_is_dealt_with(recordings: Supervised) -> None:
-    (recordings.storage / "pending-dock").touch()
+    for still in ("pending-dock", "behind-yard"):
+        (recordings.storage / still).touch()
     recordings.start().wait_for_all()
     end(recordings, "gate", "dock", "yard")
     assert recordings.process is not None
     process = recordings.process
-    with pytest.raises(subprocess.TimeoutExpired):  # a clip is still to be written
-        process.wait(3)
-    (recordings.storage / "pending-dock").unlink()
+    for still in ("pending-dock", "behind-yard"):
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(2)
+        (recordings.storage / still).unlink()
     code, out = recordings.ended()
     totals = {"gate": [1200, 0], "dock": [1200, 0], "yard": [1200, 0]}
     assert (code, json.loads(out)) == (0, {"by": None, "cut_off": False, "totals": totals})
