@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from stillwatch.exits import EXIT_INTERRUPTED, EXIT_OK
 
 if TYPE_CHECKING:
     from pipeline.types import Image
-    from pipeline.video.street import Street, StreetAnomaly
+    from pipeline.video.street import Street, StreetAnomaly, StreetFrame
 
 __all__ = ["run"]
 
@@ -28,6 +28,8 @@ NORMAL_S, NORMAL_FPS = 900.0, 2.0
 WATCHED_S, WATCHED_FPS, REPLAYED_FPS = 180.0, 10.0, 5.0
 # False alarms that the threshold aims at: the demo is to show what it does with few minutes of footage.
 FALSE_ALARMS_A_DAY = 100.0
+# What the live part shows before and after an event.
+LIVE_MARGIN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ class _Verdict:
 def run(output: Path, seed: int) -> int:
     """Record a street of our own, learn it, and find what does not belong there.
 
-    Needs no footage and no network. Takes about a minute on two cores.
+    Needs no footage and no network. Takes two to three minutes on two cores.
 
     \b
     Example:
@@ -79,8 +81,11 @@ def run(output: Path, seed: int) -> int:
     script = anomaly_script(WATCHED_S, seed)
     today = Street(seed, day=1, anomalies=script)
     with interruptible() as stop, progress_bar() as bar:
-        _record(Street(seed), NORMAL_S, NORMAL_FPS, output / "normal.mp4", "recording a normal day", bar, stop)
-        _record(today, WATCHED_S, WATCHED_FPS, output / "watched.mp4", "recording another day", bar, stop)
+        for street, length_s, fps, name, what in (
+            (Street(seed), NORMAL_S, NORMAL_FPS, "normal.mp4", "recording a normal day"),
+            (today, WATCHED_S, WATCHED_FPS, "watched.mp4", "recording another day"),
+        ):
+            _record(street.frames(length_s, fps), round(length_s * fps), output / name, what, bar, stop)
         if not stop.is_set():
             _fit_and_replay(output, bar, stop)
         if stop.is_set():
@@ -89,16 +94,18 @@ def run(output: Path, seed: int) -> int:
     verdicts = [_judge(anomaly, rows, events, today) for anomaly in script]
     _write_sheet(output, verdicts, events)
     _report(output, rows, verdicts, events, today, time.monotonic() - begun)
-    return EXIT_OK
+    with interruptible() as stop:
+        _watch_live(output, today, verdicts, stop)
+        _point(output)
+        return EXIT_INTERRUPTED if stop.is_set() else EXIT_OK
 
 
-def _record(street: Street, duration_s: float, fps: float, path: Path, what: str, bar: Bar, stop: Event) -> None:
+def _record(frames: Iterator[StreetFrame], total: int, path: Path, what: str, bar: Bar, stop: Event) -> None:
     from pipeline.video.prefetch import prefetched
     from pipeline.video.writer import VideoWriter
 
-    total = round(duration_s * fps)
-    with closing(prefetched(street.frames(duration_s, fps))) as frames, VideoWriter(path) as writer:
-        for number, frame in enumerate(frames, start=1):  # drawn in one thread, encoded in another
+    with closing(prefetched(frames)) as drawn, VideoWriter(path) as writer:
+        for number, frame in enumerate(drawn, start=1):  # drawn in one thread, encoded in another
             writer.write(frame.pixels, frame.time_s)
             bar.update(what, number, total)
             if stop.is_set():
@@ -220,12 +227,42 @@ def _report(
     show(f"\n  events        {len(events)}, of which {len(false)} show nothing that was staged")
     show(f"  frame AUROC   {_auroc(rows, street):.3f}, against the labels of the street")
     show(f"  took          {clock(elapsed_s)}\n")
+
+
+def _watch_live(output: Path, today: Street, verdicts: Sequence[_Verdict], stop: Event) -> None:
+    """Show a stretch of the day as a camera would, and the alerts that come of it."""
+    from stillwatch.staged import watch_live
+
+    event = next((verdict.event for verdict in verdicts if verdict.event), None)
+    if event is None:
+        show("nothing that was staged was found, so there is nothing to show live.\n")
+        return
+    begin_s = max(0.0, event.begin_s - LIVE_MARGIN_S)
+    length_s = event.end_s + LIVE_MARGIN_S - begin_s
+    folder = output / "live"
+    folder.mkdir(exist_ok=True)
+    with progress_bar() as bar:
+        stretch = today.frames(length_s, WATCHED_FPS, begin_s=begin_s)
+        _record(stretch, round(length_s * WATCHED_FPS), folder / "live.mp4", "recording a camera", bar, stop)
+    if stop.is_set():
+        return
+    show(f"the same as a camera: {clock(length_s)} in real time, through decoder, scorer and alerter; their alerts:\n")
+    begun = time.monotonic()
+    alerts = watch_live(
+        folder, length_s, lambda one: show(f"  {clock(time.monotonic() - begun)}  {one.state:<7}  {one.text}"), stop
+    )
+    show("" if alerts else "  none\n")
+
+
+def _point(output: Path) -> None:
+    """Where to look."""
     results = {
         "report.html": "the curve of scores, the events, their clips: open it in a browser",
         "anomalies.png": "the events side by side",
         "events/": "a clip and a picture of each event",
         "heatmap.mp4": "the day, with what was found laid over it",
         "scores.csv": "a row a frame",
+        "live/": "the site file of the live part, its events and their clips",
     }
     width = max(len(str(output / name)) for name in results)
     for number, (name, what) in enumerate(results.items()):

@@ -56,13 +56,15 @@ class BatchScorer:
         self._site, self._reader, self._store, self._metrics = site, reader, store, metrics
         self._failures = Repeated(log)
 
-    def deal(self, deliveries: Sequence[Delivery], now_s: float) -> list[Outcome]:
-        """Score what can be, settle all; the outcomes that were still to settle.
+    def score(self, deliveries: Sequence[Delivery], now_s: float) -> list[Outcome]:
+        """Score what can be; what is to become of each frame, for `settle`.
+
+        A frame that cannot be scored is not among them: it stays with this scorer until somebody claims it.
 
         Args:
             now_s: unix time by the server's clock.
         Raises:
-            BusError: the broker is out of reach; what was not settled will be delivered again.
+            BusError: the broker is out of reach; the frames will be delivered again.
         """
         begun_s = time.monotonic()
         drops: list[Outcome] = []
@@ -72,12 +74,23 @@ class BatchScorer:
         scored = self._scored(list(parts.values()))
         took_s = time.monotonic() - begun_s
         each_ms = took_s / max(1, sum(len(results) for _, results in scored)) * 1000
-        outcomes = drops + [one for part, results in scored for one in _told(part, results, now_s + took_s, each_ms)]
+        told = [one for part, results in scored for one in _told(part, results, now_s + took_s, each_ms)]
+        if told:
+            self._metrics.batch_scored(len(told), took_s)
+            say(log, logging.DEBUG, "batch scored", frames=len(told), seconds=round(took_s, 4))
+        return drops + told
+
+    def settle(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Write what became of frames, acknowledge and delete them; those that were still to settle.
+
+        Raises:
+            BusError: the broker is out of reach; may be done again, since nothing is settled twice.
+        """
         settled = self._reader.settle(
             [Settlement(one.delivery.camera, one.delivery.id, one.message.fields()) for one in outcomes]
         )
         done = [one for one, first in zip(outcomes, settled, strict=True) if first]
-        self._count(done, took_s)
+        self._count(done)
         return done
 
     def _sort(self, delivery: Delivery, now_s: float, parts: dict[str, _Part], drops: list[Outcome]) -> None:
@@ -93,7 +106,8 @@ class BatchScorer:
         if camera.paced is not Pace.FAST and now_s - frame.captured_at > camera.max_age_s:
             drops.append(Outcome(delivery, Dropped(frame.epoch, frame.index, Drop.LATE)))
             return
-        loaded = self._store.of(camera.name)
+        # Asked once a batch: its file may be exchanged at any moment.
+        loaded = parts[camera.name].loaded if camera.name in parts else self._store.of(camera.name)
         misfit = "" if loaded is None else loaded.misfit((frame.pixels.shape[0], frame.pixels.shape[1]), frame.source)
         self._store.refuse(camera.name, misfit)
         if loaded is None or misfit:
@@ -148,18 +162,13 @@ class BatchScorer:
             self._metrics.frames_dropped(delivery.camera, Drop.FAILED)
             say(log, logging.WARNING, "a frame was given up", camera=delivery.camera, id=delivery.id.decode(), why=why)
 
-    def _count(self, done: Sequence[Outcome], took_s: float) -> None:
-        scored = 0
+    def _count(self, done: Sequence[Outcome]) -> None:
         for one in done:
             message = one.message
             if isinstance(message, Dropped):
                 self._metrics.frames_dropped(one.delivery.camera, message.reason)
             else:
-                scored += 1
                 self._metrics.frame_scored(one.delivery.camera, max(0.0, message.scored_at - message.captured_at))
-        if scored:
-            self._metrics.batch_scored(scored, took_s)
-            say(log, logging.DEBUG, "batch scored", frames=scored, seconds=round(took_s, 4))
 
 
 def _told(part: _Part, results: Sequence[FrameResult], scored_at: float, scoring_ms: float) -> list[Outcome]:

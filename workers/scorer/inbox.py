@@ -16,6 +16,8 @@ __all__ = ["Inbox"]
 
 # Shorter than the socket's timeout, and a stop is heard in between.
 WAIT_MS = 500
+# One call blocks on one shard: frames of the others wait for so long at most.
+TURN_MS = 10
 CLAIM_S = 1.0
 # A batch takes a fraction of a second; who holds frames for so long is dead, or died of them.
 IDLE_MS = 5000
@@ -73,10 +75,14 @@ class Inbox:
     def _left_behind(self) -> list[Delivery]:
         if time.monotonic() - self._claimed_s < CLAIM_S:
             return []
+        # Of all cameras: who had them may be alive, and its share another now. One at a time, and asked again at once:
+        # if one of them is what its scorer died of, the others of that batch must not die with it again.
+        for camera in self.reader.abandoned(self._all, self._idle_ms):
+            claimed = self.reader.claim([camera], self._idle_ms, 1)
+            if claimed:
+                return claimed
         self._claimed_s = time.monotonic()
-        # Of all cameras: who had them may be alive, and its share another now.
-        cameras = self.reader.abandoned(self._all, self._idle_ms)
-        return self.reader.claim(cameras, self._idle_ms, self._each(len(cameras))) if cameras else []
+        return []
 
     def _new(self) -> list[Delivery]:
         shards = self._shards()
@@ -85,7 +91,7 @@ class Inbox:
             return []
         found: list[Delivery] = []
         for cameras in shards:
-            wait_ms = 0 if found else max(1, WAIT_MS // len(shards))
+            wait_ms = 0 if found else WAIT_MS if len(shards) == 1 else TURN_MS
             found += self.reader.read(cameras, self._each(len(self.mine)), wait_ms)
         if found and len(found) < self._batch and len(self.mine) > 1 and self._batch_wait_ms >= 1:
             found += self._more({one.camera for one in found}, self._batch - len(found))

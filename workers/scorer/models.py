@@ -112,7 +112,6 @@ class ModelStore:
             slot = self._look(files)
         self._uses += 1
         slot.used = self._uses
-        self._make_room(files)
         return slot.loaded
 
     def fill(self, cameras: Iterable[str]) -> None:
@@ -187,6 +186,7 @@ class ModelStore:
             slot.remedy = str(error).partition("; ")[2] if isinstance(error, ConfigError) else ""
             say(log, logging.WARNING, "a model cannot be used", problem=slot.problem)
             return
+        self._make_room(files)
         self.metrics.model_loaded()
         took_s = self.clock() - begun_s
         say(log, logging.INFO, "model loaded", model=files.model.name, digest=digest, seconds=took_s)

@@ -33,6 +33,7 @@ __all__ = ["Scorer", "run_scorer"]
 TELL_S = 1.0
 # What a rate is a mean of.
 RATE_S = 5.0
+AWAY = "the broker is away, frames wait"
 
 log = logging.getLogger(__name__)
 again = Repeated(log)
@@ -50,7 +51,7 @@ def run_scorer(site: Site, cameras: Sequence[str], name: str, stop: threading.Ev
     precision = None if options.precision == "auto" else Precision(options.precision)
     with Connection(broker_address(site)) as connection:
         scorer = Scorer(site, cameras, name, connection, DetectorPool(hardware, precision))
-        say(log, logging.INFO, "scorer ready", device=str(hardware.device), threads=hardware.threads)
+        say(log, logging.INFO, "scorer begins", device=str(hardware.device), threads=hardware.threads)
         scorer.run(stop)
     return 0
 
@@ -81,41 +82,62 @@ class Scorer:
         self._shards = site.shards
         self._tally = _Tally()
         self._told_s = -TELL_S
-        # The first frame of a camera is scored as fast as any.
-        self._store.fill(cameras)
+        self._owed: list[Outcome] = []
 
     def run(self, stop: threading.Event) -> None:
         """Score until `stop` is set; what was begun is finished."""
         patience = Patience(stop)
+        self._warm_up()
         while not stop.is_set():
             try:
                 self._turn()
                 patience.reset()
             except BusError as error:
-                again.say(logging.WARNING, "the broker is away, frames wait", error=str(error))
+                again.say(logging.WARNING, AWAY, error=str(error))
                 patience.wait()
         try:
+            self._settle()
             self._board.sign_out(self._note)
         except BusError as error:
             say(log, logging.INFO, "left without a word to the broker", error=str(error))
 
+    def _warm_up(self) -> None:
+        """Load models before it signs in as ready, so that the first frame of a camera is scored as fast as any."""
+        try:
+            self._share()
+        except BusError as error:
+            again.say(logging.WARNING, AWAY, error=str(error))
+        self._store.fill(self._inbox.mine)
+        say(log, logging.INFO, "scorer ready", cameras=len(self._inbox.mine))
+
     def _turn(self) -> None:
+        self._settle()
         if time.monotonic() - self._told_s >= TELL_S:
             self._told_s = time.monotonic()
             self._look_around()
         deliveries = self._inbox.take()
         if deliveries:
-            self._tally.add(self._batches.deal(deliveries, self._connection.now_s()))
+            self._owed = self._batches.score(deliveries, self._connection.now_s())
+            self._settle()
+
+    def _settle(self) -> None:
+        """Settle what was scored; where the broker is away, again in the next turn, before anything else."""
+        if self._owed:
+            self._tally.add(self._batches.settle(self._owed))
+            self._owed = []
+
+    def _share(self) -> None:
+        self._inbox.share(living(self._board.workers(self._shards), self._connection.now_s()))
 
     def _look_around(self) -> None:
         """Once a second: say that it lives and what it does, see who else does, look for new models."""
         cameras = self._note.cameras
-        self._store.refresh(cameras)
+        self._store.refresh(self._inbox.mine)
         note = WorkerNote(
             self._note.name, Role.SCORER, self._note.host, self._note.pid, cameras, self._store.digests(cameras)
         )
         self._board.sign_in(note)
-        self._inbox.share(living(self._board.workers(self._shards), self._connection.now_s()))
+        self._share()
         self._board.write({camera: self._fields(camera) for camera in self._inbox.mine})
 
     def _fields(self, camera: str) -> dict[str, object]:
