@@ -68,6 +68,14 @@ def test_a_decoder_loads_neither_torch_nor_openvino(tmp_path: Path) -> None:
     assert imported("workers.decoder.*", cwd=tmp_path) == ["av", "cv2", "numpy", "redis"]
 
 
+def test_a_supervisor_loads_nothing_of_what_its_workers_compute_with(tmp_path: Path) -> None:
+    assert imported("workers.supervisor.*", cwd=tmp_path) == ["numpy", "redis"]
+
+
+def test_a_check_leaves_the_opening_of_sources_to_a_process_of_its_own(tmp_path: Path) -> None:
+    assert imported("workers.checking.*", cwd=tmp_path) == ["cv2", "numpy", "redis"]
+
+
 def test_the_card_of_a_model_is_read_without_torch(tmp_path: Path) -> None:
     assert imported("pipeline.model.card", cwd=tmp_path) == ["numpy"]
 
