@@ -89,3 +89,7 @@ def test_importing_everything_does_no_work_and_tells_nobody(tmp_path: Path) -> N
     loaded = imported("pipeline.*", "workers.*", "stillwatch.*", cwd=tmp_path)
     assert {"av", "openvino", "torch"} <= set(loaded)
     assert "openvino_telemetry" not in loaded  # writes an id into the home folder, and reports to a server
+
+
+def test_who_subscribes_loads_a_client_of_the_broker_alone(tmp_path: Path) -> None:
+    assert imported("stillwatch.live", cwd=tmp_path) == ["numpy", "redis"]
