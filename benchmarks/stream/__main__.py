@@ -2,26 +2,40 @@
 
     python -m benchmarks.stream load FOOTAGE --cameras 16 --seconds 60 [--scorers 2] [--device cuda] [--no-previews]
     python -m benchmarks.stream equality FOOTAGE [--seconds 600]
+    python -m benchmarks.stream scorer-deaths | alerter-deaths FOOTAGE [--seconds 600]
+    python -m benchmarks.stream broker FOOTAGE
 
 `load` runs so many `realtime` cameras, each of them FOOTAGE in a loop, through decoders, scorers and an alerter, and
 counts what became of every frame. `equality` sends a `fast` recording through them and compares with `replay`.
+`scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and compares its
+events with `replay`. `broker` kills, freezes and fills the broker, and takes the time until every camera is scored again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.stream.deaths import alerter_deaths, scorer_deaths
 from benchmarks.stream.equality import equality
 from benchmarks.stream.load import Figures, load
+from benchmarks.stream.outages import broker_outages
 from pipeline.process import prepare_process
+
+OTHERS: dict[str, Callable[[Path, float], dict[str, float]]] = {
+    "equality": equality,
+    "scorer-deaths": scorer_deaths,
+    "alerter-deaths": alerter_deaths,
+    "broker": lambda footage, _: broker_outages(footage),
+}
 
 
 def main() -> None:
     """Print a figure a line, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["load", "equality"])
+    parser.add_argument("what", choices=["load", *OTHERS])
     parser.add_argument("footage", type=Path)
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -31,8 +45,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     prepare_process()
-    if arguments.what == "equality":
-        figures: Figures = dict(equality(arguments.footage, arguments.seconds))
+    if arguments.what in OTHERS:
+        figures: Figures = dict(OTHERS[arguments.what](arguments.footage, arguments.seconds))
     else:
         figures = load(
             arguments.footage,
