@@ -8,7 +8,8 @@
 `load` runs so many `realtime` cameras, each of them FOOTAGE in a loop, through decoders, scorers and an alerter, and
 counts what became of every frame. `equality` sends a `fast` recording through them and compares with `replay`.
 `scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and compares its
-events with `replay`. `broker` kills, freezes and fills the broker, and takes the time until every camera is scored again.
+events with `replay`. `broker` kills, freezes and fills the broker, and times how
+long every camera takes to be scored again.
 """
 
 from __future__ import annotations

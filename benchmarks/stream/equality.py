@@ -67,22 +67,19 @@ def replayed(stage: Stage, name: str) -> list[tuple[str, float]]:
     out = stage.folder / "replayed"
     replay(tasks, lambda fitted: load_detector(fitted, hardware), out, ReplayOptions(heatmap=False))
     events = json.loads((out / "events.json").read_text("utf-8"))
-    return sorted((event["id"].removeprefix(f"{name}-").split("-", 1)[1], event["score"]) for event in events)
+    return sorted((_index(event["id"], name), event["score"]) for event in events)
 
 
 def events_of(stage: Stage) -> list[Kept]:
     """Events that have ended, as the alerts say."""
     told = [json.loads(fields[b"alert"]) for _, fields in stage.connection.do("XRANGE", ALERTS, "-", "+")]
     ended = [one for one in told if one["state"] == "ended" and one["kind"] != "camera"]
-    return [
-        Kept(
-            one["camera"],
-            one["event"].removeprefix(f"{one['camera']}-").split("-", 1)[1],
-            one["score"],
-            one.get("clip"),
-        )
-        for one in ended
-    ]
+    return [Kept(one["camera"], _index(one["event"], one["camera"]), one["score"], one.get("clip")) for one in ended]
+
+
+def _index(event: str, camera: str) -> str:
+    """Id of an event without camera and epoch."""
+    return event.removeprefix(f"{camera}-").split("-", 1)[1]
 
 
 def _differing(stage: Stage, camera: str, wanted: list[tuple[str, float]]) -> int:
