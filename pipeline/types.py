@@ -219,6 +219,7 @@ class EndReason(StrEnum):
     LONG = "long"  # it lasted longer than an event may; its region is muted until it is normal
     VIEW = "view"  # the whole view changed while it lasted
     FOOTAGE = "footage"  # the recording or the connection ended
+    BACK = "back"  # the camera is in reach again
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ REASONS = {
     EndReason.LONG: "lasted too long; its place is muted until it is normal",
     EndReason.VIEW: "the whole view changed",
     EndReason.FOOTAGE: "the footage ended",
+    EndReason.BACK: "in reach again",
     None: "not ended yet",
 }
 # Beyond this many names a list says less than a number.

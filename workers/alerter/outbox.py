@@ -1,0 +1,50 @@
+"""Alerts on their way to the bus: in the order of their ids, each until it is there, again after the bus lost them."""
+
+from __future__ import annotations
+
+import logging
+
+from workers.alerter.store import Store
+from workers.bus.feed import AlertFeed
+from workers.telemetry.logs import say
+from workers.telemetry.metrics import Metrics
+
+__all__ = ["Outbox"]
+
+log = logging.getLogger(__name__)
+
+MOST = 100
+
+
+class Outbox:
+    """Publishes what stands in the store; for the main thread."""
+
+    def __init__(self, store: Store, feed: AlertFeed, metrics: Metrics) -> None:
+        self._store, self._feed, self._metrics = store, feed, metrics
+        self._highest = store.last_published()
+
+    def publish(self, now_s: float) -> None:
+        """Publish what is not there yet.
+
+        Raises:
+            BusLost: the rest is published by the next call.
+        """
+        while rows := self._store.unpublished(MOST):
+            for row in rows:
+                key = (row["ms"], row["seq"])
+                self._feed.publish(f"{key[0]}-{key[1]}", row["camera"], row["body"])
+                if key > self._highest:
+                    self._highest = key
+                    self._metrics.alert_published(row["camera"], row["kind"], max(0.0, now_s - row["frame_at"]))
+            with self._store.transaction():
+                self._store.mark_published(rows)
+
+    def look(self) -> None:
+        """See whether the bus has lost alerts; they are published again then."""
+        ms, _, seq = self._feed.last_id().partition("-")
+        last = (int(ms), int(seq))
+        if last >= self._store.last_published():
+            return
+        with self._store.transaction():
+            count = self._store.forget_published(last)
+        say(log, logging.WARNING, "the broker has lost alerts, they are published again", count=count)
