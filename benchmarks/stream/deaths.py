@@ -57,7 +57,7 @@ def alerter_deaths(footage: Path, seconds: float) -> dict[str, float]:
             stage.wait_for("a score", lambda: bool(tally.scores))
             deaths, chance = 0, random.Random(0)
             while not tally.ends:
-                time.sleep(chance.uniform(0.3, 2 * seconds / ALERTER_DEATHS - 0.3))
+                time.sleep(chance.uniform(0.3, 1.5 * seconds / ALERTER_DEATHS))
                 if deaths < ALERTER_DEATHS:
                     stage.kill(alerter)
                     alerter = stage.start("alerter", name="alerter")
