@@ -96,6 +96,7 @@ class Stage:
         camera: further keys of every camera.
         fit_s: how much of the footage, from its beginning, models are fitted on.
         broker: further options of the embedded broker.
+        program: the module that is started as a worker.
     """
 
     def __init__(
@@ -108,7 +109,9 @@ class Stage:
         camera: Mapping[str, object] | None = None,
         fit_s: float = FIT_S,
         broker: Mapping[str, str] | None = None,
+        program: str = "workers",
     ) -> None:
+        self._program = program
         self._footage, self._count, self._seconds, self._fit_s = footage, cameras, seconds, fit_s
         self._broker_options = dict(broker or {})
         self._extra, self._camera = dict(site or {}), {"pace": "realtime", **(camera or {})}
@@ -141,7 +144,7 @@ class Stage:
         """Start a worker of a role."""
         number = sum(worker.role == role for worker in self.workers) + 1
         name = name or f"{role}-{number}"
-        command = [sys.executable, "-P", "-m", "workers", role, str(self.site.path)]
+        command = [sys.executable, "-P", "-m", self._program, role, str(self.site.path)]
         command += ["--name", name]
         command += ["--cameras", ",".join(cameras)] if cameras else []
         with open(self.folder / f"{name}.log", "ab") as log:
