@@ -9,6 +9,7 @@ import logging
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -230,7 +231,8 @@ class Album:
         if one.spool is not None:
             one.spool.close()
             one.spool = None
-        spool_path(self._storage, one.clip.event).unlink(missing_ok=True)
+        with suppress(OSError):
+            spool_path(self._storage, one.clip.event).unlink(missing_ok=True)
         self._lost(why)
 
     def _thumbnails(self) -> Iterator[tuple[str, str]]:
@@ -239,7 +241,7 @@ class Album:
             if one.event is None or one.wanted:
                 continue
             best, one.event, one.best = one.best, None, None
-            if best is not None and not one.broken:
+            if best is not None:
                 path = self._thumbnail(one.clip, best[1])
                 if path is not None:
                     yield name, path

@@ -80,7 +80,8 @@ class Clipper:
             self._write(row, job.clip, job.max_clip_s)
         row.state = EventState.ENDED
         if self._commit(row):
-            spool_path(self._desk.storage, row.id).unlink(missing_ok=True)
+            with suppress(OSError):
+                spool_path(self._desk.storage, row.id).unlink(missing_ok=True)
             took_ms = round((time.monotonic() - began_s) * 1000)
             say(log, logging.INFO, "clip made", camera=row.camera, event=row.id, clip=row.clip or "", took_ms=took_ms)
 

@@ -136,6 +136,8 @@ class Database:
                 )
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
+            # A log of 1 MB, not of 4: checkpoints of trackers would fill it with what is old.
+            self._connection.execute("PRAGMA wal_autocheckpoint = 250")
             if version < SCHEMA_VERSION:
                 self._make()
 

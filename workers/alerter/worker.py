@@ -29,7 +29,7 @@ from workers.bus.keys import Keys
 from workers.bus.messages import score_message
 from workers.bus.scores import Entry, ScoreReader
 from workers.bus.status import Role, StatusBoard, WorkerNote
-from workers.site.values import Site
+from workers.site.values import Pace, Site
 from workers.telemetry.logs import Repeated, say
 from workers.telemetry.metrics import Metrics
 
@@ -40,13 +40,14 @@ again = Repeated(log)
 
 LEASE_S, RENEW_S = 10.0, 2.0
 CHECKPOINT_S = 5.0
-STATUS_S = 0.2
+# Recordings that are read fast wait for what is dealt with; of the others nobody needs to know it so soon.
+STATUS_S, LIVE_STATUS_S = 0.2, 1.0
 LOOK_AT_S = 1.0
 CHECK_S = 5.0
 EACH = 256
 WAIT_MS = 200
 # Scores of several frames are dealt with together: nobody sees the difference, and each round has a price.
-PAUSE_S = 0.04
+PAUSE_S = 0.1
 FIRST_AGAIN_S, MOST_AGAIN_S = 0.1, 1.0
 # Whoever says that it is from the far future would end all that is now.
 AHEAD_MS = 3_600_000
@@ -118,7 +119,9 @@ class _Alerter:
         self._refused: set[str] = set()
         self._note = WorkerNote(desk.name, Role.ALERTER, socket.gethostname(), os.getpid(), tuple(cameras))
         self._lease, self._look, self._check = _Due(RENEW_S), _Due(LOOK_AT_S), _Due(CHECK_S)
-        self._status, self._point = _Due(STATUS_S), _Due(CHECKPOINT_S)
+        self._status, self._live_status, self._point = _Due(STATUS_S), _Due(LIVE_STATUS_S), _Due(CHECKPOINT_S)
+        self._fast = {name for name in cameras if desk.site.cameras[name].paced is Pace.FAST}
+        self._told: dict[str, tuple[str, int]] = {}
 
     def run(self) -> None:
         """Until the end is asked for."""
@@ -269,20 +272,28 @@ class _Alerter:
             self._clipper.submit(job)
 
     def _tell(self) -> None:
-        now_s = self._desk.now_s()
-        fields: dict[str, Mapping[str, object]] = {
-            name: {
-                "event": camera.open_event,
-                "alerted": camera.alerted,
-                "pending": camera.pending + self._desk.pending[name],
-                "clips": "yes" if self._desk.room.enough else "no",
-                "alerter": self._desk.name,
-                "alerter_at": f"{now_s:.3f}",
-            }
-            for name, camera in self._cameras.items()
-        }
+        """Write how far each camera is: at once where an event is new or over, else when it is due."""
+        everybody = bool(self._live_status)
+        fields: dict[str, Mapping[str, object]] = {}
+        for name, camera in self._cameras.items():
+            news = camera.open_event, camera.pending + self._desk.pending[name]
+            if everybody or news != self._told.get(name) or name in self._fast:
+                fields[name] = self._standing(camera, *news)
+                self._told[name] = news
         self._board.write(fields)
         self._status.done()
+        if everybody:
+            self._live_status.done()
+
+    def _standing(self, camera: CameraAlerts, event: str, pending: int) -> Mapping[str, object]:
+        return {
+            "event": event,
+            "alerted": camera.alerted,
+            "pending": pending,
+            "clips": "yes" if self._desk.room.enough else "no",
+            "alerter": self._desk.name,
+            "alerter_at": f"{self._desk.now_s():.3f}",
+        }
 
     def _leave(self) -> None:
         """Write where everything stands, and leave the cameras to who comes next."""
