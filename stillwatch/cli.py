@@ -17,7 +17,7 @@ __all__ = ["cli", "main"]
 # In the order of a first use; each is `run` in stillwatch/commands/NAME.py.
 COMMANDS = (
     *("demo", "fit", "calibrate", "replay", "evaluate", "inspect", "weights"),
-    *("check", "run", "status", "worker"),
+    *("check", "run", "status", "subscribe", "worker"),
 )
 
 

@@ -74,13 +74,13 @@ def _exit_code(outcome: Outcome) -> int:
 
 @contextmanager
 def _screen(site: Site) -> Iterator[Screen]:
-    """The live table where stderr is a terminal; else lines alone."""
+    """The live table where stderr is a terminal that can move its cursor; else lines alone."""
     from workers.supervisor.supervisor import Screen
 
-    if sys.stderr is None or not sys.stderr.isatty():
+    console = Console(stderr=True, highlight=False)
+    if sys.stderr is None or not sys.stderr.isatty() or console.is_dumb_terminal:
         yield Screen()
         return
-    console = Console(stderr=True, highlight=False)
     # What is logged while the table is there comes out above it.
     with Live(console=console, auto_refresh=False, redirect_stdout=False, redirect_stderr=True) as live:
         table = _LiveTable(site, live)

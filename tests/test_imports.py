@@ -65,7 +65,15 @@ def test_what_the_broker_needs_is_counted_without_torch_or_av(tmp_path: Path) ->
 
 
 def test_a_decoder_loads_neither_torch_nor_openvino(tmp_path: Path) -> None:
-    assert imported("workers.decoder.*", cwd=tmp_path) == ["av", "numpy", "redis"]
+    assert imported("workers.decoder.*", cwd=tmp_path) == ["av", "cv2", "numpy", "redis"]
+
+
+def test_a_supervisor_loads_nothing_of_what_its_workers_compute_with(tmp_path: Path) -> None:
+    assert imported("workers.supervisor.*", cwd=tmp_path) == ["numpy", "redis"]
+
+
+def test_a_check_leaves_the_opening_of_sources_to_a_process_of_its_own(tmp_path: Path) -> None:
+    assert imported("workers.checking.*", cwd=tmp_path) == ["cv2", "numpy", "redis"]
 
 
 def test_the_card_of_a_model_is_read_without_torch(tmp_path: Path) -> None:
@@ -81,3 +89,7 @@ def test_importing_everything_does_no_work_and_tells_nobody(tmp_path: Path) -> N
     loaded = imported("pipeline.*", "workers.*", "stillwatch.*", cwd=tmp_path)
     assert {"av", "openvino", "torch"} <= set(loaded)
     assert "openvino_telemetry" not in loaded  # writes an id into the home folder, and reports to a server
+
+
+def test_who_subscribes_loads_a_client_of_the_broker_alone(tmp_path: Path) -> None:
+    assert imported("stillwatch.live", cwd=tmp_path) == ["numpy", "redis"]

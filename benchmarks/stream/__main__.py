@@ -1,27 +1,44 @@
 """What the stream holds, on this machine.
 
     python -m benchmarks.stream load FOOTAGE --cameras 16 --seconds 60 [--scorers 2] [--device cuda] [--no-previews]
+    python -m benchmarks.stream transport FOOTAGE --cameras 16 --seconds 60
     python -m benchmarks.stream equality FOOTAGE [--seconds 600]
+    python -m benchmarks.stream scorer-deaths | alerter-deaths FOOTAGE [--seconds 600]
+    python -m benchmarks.stream broker FOOTAGE
 
 `load` runs so many `realtime` cameras, each of them FOOTAGE in a loop, through decoders, scorers and an alerter, and
-counts what became of every frame. `equality` sends a `fast` recording through them and compares with `replay`.
+counts what became of every frame. `transport` does the same without the work of decoding, resizing, previews and model:
+what is left is what the stream itself costs. `equality` sends a `fast` recording through them and compares with `replay`.
+`scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and compares its
+events with `replay`. `broker` kills, freezes and fills the broker, and times how
+long every camera takes to be scored again.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.stream.deaths import alerter_deaths, scorer_deaths
 from benchmarks.stream.equality import equality
 from benchmarks.stream.load import Figures, load
+from benchmarks.stream.outages import broker_outages
 from pipeline.process import prepare_process
+
+OTHERS: dict[str, Callable[[Path, float], dict[str, float]]] = {
+    "equality": equality,
+    "scorer-deaths": scorer_deaths,
+    "alerter-deaths": alerter_deaths,
+    "broker": lambda footage, _: broker_outages(footage),
+}
 
 
 def main() -> None:
     """Print a figure a line, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["load", "equality"])
+    parser.add_argument("what", choices=["load", "transport", *OTHERS])
     parser.add_argument("footage", type=Path)
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=60.0)
@@ -31,8 +48,8 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     prepare_process()
-    if arguments.what == "equality":
-        figures: Figures = dict(equality(arguments.footage, arguments.seconds))
+    if arguments.what in OTHERS:
+        figures: Figures = dict(OTHERS[arguments.what](arguments.footage, arguments.seconds))
     else:
         figures = load(
             arguments.footage,
@@ -41,6 +58,7 @@ def main() -> None:
             scorers=arguments.scorers,
             site={"scorer": {"device": arguments.device}},
             camera={"previews": not arguments.no_previews},
+            program="workers" if arguments.what == "load" else "benchmarks.stream.hollow",
         )
     if arguments.json:
         print(json.dumps(figures, indent=2))

@@ -30,13 +30,15 @@ def load(
     site: Mapping[str, object] | None = None,
     camera: Mapping[str, object] | None = None,
     settle_s: float = 300.0,
+    program: str = "workers",
 ) -> Figures:
     """Figures of so many `realtime` cameras over so many seconds.
 
     Args:
         settle_s: memory is compared from here on, where the run is longer.
+        program: the module that is started as a worker.
     """
-    with Stage(footage, cameras, seconds + WARM_S + 30, site=site, camera=camera) as stage:
+    with Stage(footage, cameras, seconds + WARM_S + 30, site=site, camera=camera, program=program) as stage:
         _start(stage, scorers)
         with Tally(stage.broker.address, stage.names) as tally:
             stage.wait_for("a score of every camera", lambda: len({key[0] for key in tally.scores}) == cameras)

@@ -73,6 +73,18 @@ class Worker:
         return float(self.seen.memory_full_info().uss) / 1e6
 
 
+class _Broker(EmbeddedBroker):
+    """The embedded broker with further options: one that keeps its data, say."""
+
+    def __init__(self, storage: Path, max_memory_mb: int, options: Mapping[str, str]) -> None:
+        super().__init__(storage, max_memory_mb)
+        self._options = options
+
+    def _command(self, folder: Path) -> list[str]:
+        more = [part for name, value in self._options.items() for part in (f"--{name}", value)]
+        return [*super()._command(folder), *more]
+
+
 class Stage:
     """A context manager; everything is gone at its end.
 
@@ -82,6 +94,9 @@ class Stage:
         seconds: how long the recording of each camera is.
         site: further keys of the site file.
         camera: further keys of every camera.
+        fit_s: how much of the footage, from its beginning, models are fitted on.
+        broker: further options of the embedded broker.
+        program: the module that is started as a worker.
     """
 
     def __init__(
@@ -92,8 +107,13 @@ class Stage:
         *,
         site: Mapping[str, object] | None = None,
         camera: Mapping[str, object] | None = None,
+        fit_s: float = FIT_S,
+        broker: Mapping[str, str] | None = None,
+        program: str = "workers",
     ) -> None:
-        self._footage, self._count, self._seconds = footage, cameras, seconds
+        self._program = program
+        self._footage, self._count, self._seconds, self._fit_s = footage, cameras, seconds, fit_s
+        self._broker_options = dict(broker or {})
         self._extra, self._camera = dict(site or {}), {"pace": "realtime", **(camera or {})}
         self._undo = ExitStack()
         self.workers: list[Worker] = []
@@ -104,7 +124,7 @@ class Stage:
             self.folder = Path(undo.enter_context(tempfile.TemporaryDirectory(prefix="sw-")))
             self._make()
             self.memory_mb = broker_memory(self.site).max_memory_mb
-            self.broker = undo.enter_context(EmbeddedBroker(self.site.storage, self.memory_mb))
+            self.broker = undo.enter_context(_Broker(self.site.storage, self.memory_mb, self._broker_options))
             self.connection = undo.enter_context(Connection(self.broker.address))
             undo.callback(self.stop)
             self._undo = undo.pop_all()
@@ -123,10 +143,11 @@ class Stage:
     def start(self, role: str, cameras: Sequence[str] = (), name: str = "") -> Worker:
         """Start a worker of a role."""
         number = sum(worker.role == role for worker in self.workers) + 1
-        command = [sys.executable, "-P", "-m", "workers", role, str(self.site.path)]
-        command += ["--name", name or f"{role}-{number}"]
+        name = name or f"{role}-{number}"
+        command = [sys.executable, "-P", "-m", self._program, role, str(self.site.path)]
+        command += ["--name", name]
         command += ["--cameras", ",".join(cameras)] if cameras else []
-        with open(self.folder / f"{role}-{number}.log", "ab") as log:
+        with open(self.folder / f"{name}.log", "ab") as log:
             worker = Worker(role, subprocess.Popen(command, stdout=log, stderr=log))
         self.workers.append(worker)
         return worker
@@ -136,6 +157,12 @@ class Stage:
         each = self.site.cameras_per_process
         for first in range(0, self._count, each):
             self.start("decoder", self.names[first : first + each])
+
+    def kill(self, worker: Worker) -> None:
+        """End a worker as a power cut would."""
+        worker.process.kill()
+        worker.process.wait()
+        self.workers.remove(worker)
 
     def stop(self, role: str | None = None) -> None:
         """Let the workers of a role, or all, drain and end."""
@@ -187,7 +214,7 @@ class Stage:
 
     def _make(self) -> None:
         recording = lengthened(self._footage, self._seconds, self.folder / f"footage{self._footage.suffix}")
-        options = FitOptions(until_s=FIT_S)
+        options = FitOptions(until_s=self._fit_s)
         model = fit_footage(find_sources([self._footage]), options, choose_hardware(device="cpu")).model
         storage = self.folder / "storage"
         (storage / "models").mkdir(parents=True)

@@ -84,6 +84,10 @@ class Tally:
         ]
         return float(np.quantile(late, share)) if late else float("nan")
 
+    def cameras_since(self, at: float) -> int:
+        """How many cameras have a score of a frame that was captured after a time."""
+        return len({key[0] for key, (captured_at, *_) in list(self.scores.items()) if captured_at > at})
+
     def _read(self) -> None:
         with Connection(self._address) as connection:
             reader = ScoreReader(connection, Keys())

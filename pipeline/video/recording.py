@@ -140,6 +140,8 @@ class Recording:
                 f"{picture.name}: this image is {now}, another shape than the {before} of the first; "
                 "put images of one shape into a folder."
             )
+        if self.live:
+            return f"{self._source.where}: the picture changes from {before} to {now}, another shape; check the camera."
         time_s = math.floor((picture.time_s + ROUNDING_S) * 100) / 100
         return (
             f"{self._source.where}: the picture changes from {before} to {now}, another shape, at {time_s:.2f} s; "

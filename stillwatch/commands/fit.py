@@ -93,6 +93,8 @@ def run(
         return _fit_camera(config, camera, output, live_s, recipe, hardware, resumable, as_json)
     if camera is not None:
         raise ConfigError("--camera is one of a site file; name that with --config.")
+    if live_s is not None:
+        raise ConfigError("--for is for a camera of a site file; name that with --config.")
     if not footage:
         raise click.UsageError("Missing argument 'FOOTAGE...'.")
     if output is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.stillwatch.running import DEADLINE_S, run, run_process, started, wait_until
+from tests.stillwatch.running import DEADLINE_S, on_terminal_until, run, run_process, started, wait_until
 from tests.stillwatch.sites import foreign_broker, free_port, short_folder, write_site
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Address, Connection
@@ -133,3 +134,18 @@ def test_a_worker_by_itself_says_in_one_sentence_what_is_wrong(folder: Path) -> 
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == "Error: site.yaml:5: cameras.gate.fpss is an unknown key; write fps, or remove it.\n"
+
+
+def test_on_a_terminal_there_is_a_table_and_ctrl_c_ends_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm-256color")
+    write_site(folder, {"gate": LIVE})
+    with EmbeddedBroker(folder / "store", 64):
+        code, shown = on_terminal_until(
+            "gate: [^ ]*nothing answers", "worker", "decoder", "-c", "site.yaml", cwd=folder
+        )
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)
+    assert code == 130
+    assert re.search(r"camera +state +for +in/s +scored/s", text)
+    assert "gate: nothing answers there (connection refused); check" in text
+    assert "camera offline camera=gate" in text  # lines of workers stand above the table
+    assert "Traceback" not in text

@@ -1,4 +1,4 @@
-"""When the frames of a recording go out: by their own times, or as fast as they are scored."""
+"""When frames go out: of a recording by its own times, or as fast as they are scored; a camera is kept in bounds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from workers.bus.status import StatusBoard
 from workers.decoder.link import Link
 from workers.site.values import Camera
 
-__all__ = ["Gate", "Pacer"]
+__all__ = ["Gate", "Pacer", "Throttle"]
 
 # How often a recording that waits looks again; a scorer's batch takes longer.
 LOOK_S = 0.02
@@ -20,6 +20,9 @@ PREVIEWS_SPARED = 32
 # If the broker lost its data nobody will ever deal with what was in it: after so long without a change, with nothing
 # left to score, one frame more goes out.
 PATIENCE_S = 10.0
+# A camera whose stamps run faster than the clock on the wall may send so many times the frames that are asked for, and
+# at once what piled up in so many seconds.
+MOST_TIMES, BURST_S = 2.0, 4.0
 
 
 class Pacer:
@@ -35,6 +38,22 @@ class Pacer:
         if self._start_s is None:
             self._start_s = now_s - time_s
         self._stop.wait(max(0.0, self._start_s + time_s - now_s))
+
+
+class Throttle:
+    """Holds back a camera that sends faster than time passes, so that it takes no more than its share."""
+
+    def __init__(self, fps: float, stop: threading.Event) -> None:
+        self._most_fps, self._burst, self._stop = MOST_TIMES * fps, max(2.0, BURST_S * fps), stop
+        self._credit, self._counted_s = self._burst, time.monotonic()
+
+    def wait(self) -> None:
+        """Wait until one more frame may be taken; the camera waits at the other end of its connection."""
+        now_s = time.monotonic()
+        self._credit = min(self._burst, self._credit + (now_s - self._counted_s) * self._most_fps) - 1
+        self._counted_s = now_s
+        if self._credit < 0:
+            self._stop.wait(-self._credit / self._most_fps)
 
 
 class Gate:

@@ -23,7 +23,7 @@ from workers.decoder.calls import Calls
 from workers.decoder.link import Link
 from workers.decoder.names import look_up
 from workers.decoder.outbox import Outbox
-from workers.decoder.pacing import Gate, Pacer
+from workers.decoder.pacing import Gate, Pacer, Throttle
 from workers.decoder.standing import Standing
 from workers.decoder.views import Views
 from workers.site.values import Camera, Pace
@@ -168,14 +168,16 @@ class Session:
             display_short_side=self._camera.preview_size if self._camera.previews else None,
             quick_display=True,
         )
-        opened_s = time.monotonic()
+        opened_s, throttle = time.monotonic(), Throttle(self._camera.fps, self._around.stop)
         for frame in self._frames(recording.frames(sampling)):
             if self._around.stop.is_set():
                 raise Stopped
-            if self._source.live and time.monotonic() - opened_s < self._camera.hold_off_s:
-                continue
-            if self._source.live and frame.source_size != recording.size:
-                return Outcome.SIZE
+            if self._source.live:
+                throttle.wait()
+                if time.monotonic() - opened_s < self._camera.hold_off_s:
+                    continue
+                if frame.source_size != recording.size:
+                    return Outcome.SIZE
             self._take(frame)
             if self._around.views.outdated(geometry, recording.size):
                 return Outcome.MODEL

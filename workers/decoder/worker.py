@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import socket
@@ -44,6 +45,8 @@ def run_decoder(site: Site, cameras: Sequence[str], name: str, stop: threading.E
         cameras: names of those it reads.
         name: the worker's, unlike any other's.
     """
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays; see `CameraThread.run`
     tools = Tools(site, name, broker_address(site), Link(), Metrics(name), stop)
     loops = {camera: CameraThread(site.cameras[camera], tools) for camera in cameras}
     threads = [threading.Thread(target=one.run, name=camera, daemon=True) for camera, one in loops.items()]

@@ -93,16 +93,22 @@ class ModelStore:
         site: names the files.
         pool: makes models ready.
         clock: monotonic seconds.
+    Attributes:
+        room_bytes: what models may take.
     """
 
     site: Site
     pool: DetectorPool
     metrics: Metrics
     clock: Callable[[], float] = time.monotonic
+    room_bytes: int = field(init=False)
     _slots: dict[_Files, _Slot] = field(default_factory=dict)
     _misfits: dict[str, str] = field(default_factory=dict)
     _uses: int = 0
     _short: Repeated = field(default_factory=lambda: Repeated(log))
+
+    def __post_init__(self) -> None:
+        self.room_bytes = self.site.scorer.models_mb << 20
 
     def of(self, camera: str) -> Loaded | None:
         """The model to score a camera with; None where there is none, see `problem`."""
@@ -117,7 +123,7 @@ class ModelStore:
     def fill(self, cameras: Iterable[str]) -> None:
         """Load the models of cameras before they are needed, as many as there is memory for."""
         for camera in cameras:
-            if self.bytes >= self._most_bytes:
+            if self.bytes >= self.room_bytes:
                 break
             self.of(camera)
 
@@ -154,10 +160,6 @@ class ModelStore:
         """Memory that the models take."""
         return sum(slot.loaded.detector.bytes for slot in self._slots.values() if slot.loaded)
 
-    @property
-    def _most_bytes(self) -> int:
-        return self.site.scorer.models_mb << 20
-
     def _files(self, camera: str) -> _Files:
         own = self.site.cameras[camera]
         return _Files(self.site.model_of(own), own.mask)
@@ -192,7 +194,7 @@ class ModelStore:
         say(log, logging.INFO, "model loaded", model=files.model.name, digest=digest, seconds=took_s)
 
     def _make_room(self, needed: _Files) -> None:
-        while self.bytes > self._most_bytes:
+        while self.bytes > self.room_bytes:
             held = [(slot.used, files) for files, slot in self._slots.items() if slot.loaded and files != needed]
             if not held:
                 return

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import socket
-from collections.abc import Iterator
+import time
+from contextlib import ExitStack
 from itertools import chain, pairwise, repeat
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from tests.pipeline.video.clips import number_of, write_clip
 from tests.pipeline.video.rtsp_server import RtspServer
 from tests.workers.decoder.http_camera import http_camera, jpegs
 from tests.workers.decoder.running import Bus, decoding, site_of, until
+from tests.workers.servers import CameraProcess
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.bus.messages import Ended
@@ -123,25 +123,52 @@ def test_a_camera_whose_pictures_cannot_be_decoded_is_stalled(server: EmbeddedBr
     assert bus.ended()[0].index == len([index for epoch, index in bus.ids() if epoch == bus.ended()[0].epoch])
 
 
-def test_one_that_never_answers_and_one_that_sends_garbage_leave_the_others_alone(
+def test_cameras_that_send_nothing_or_garbage_leave_the_others_alone(
     server: EmbeddedBroker, connection: Connection, tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(session, "FIRST_FRAME_S", 2.0)
     monkeypatch.setattr(ffmpeg, "OPEN_TIMEOUT_S", 2.0)
+    troubles = ("mute", "garbage", "noise", "flood")
+    with ExitStack() as stack:
+        cameras = {name: stack.enter_context(CameraProcess(clip, name)) for name in ("none", *troubles)}
+        site = site_of(server, tmp_path, {name: {"source": camera.url} for name, camera in cameras.items()})
+        stack.enter_context(decoding(site))
+        bus = {name: Bus(connection, name) for name in cameras}
+        for name in ("mute", "noise"):
+            until(lambda name=name: bus[name].state() == "offline")  # type: ignore[misc]
+            assert bus[name].status()["error"].startswith(f"{cameras[name].url}: ")
+        assert bus["mute"].status()["error"] == f"{cameras['mute'].url}: {SILENT}"
+        # What is noise in packets that are right may be decoded, more or less; but it is never silence without a word.
+        until(lambda: bus["garbage"].status()["error"] or bus["garbage"].state() == "online")
+        until(lambda: bus["flood"].state() == "online")
+        assert (bus["none"].state(), bus["none"].status()["reconnects"]) == ("online", "0")
 
-    def garbage() -> Iterator[bytes]:
-        while True:
-            yield os.urandom(3000)
 
-    with RtspServer(clip) as camera, socket.create_server(("127.0.0.1", 0)) as mute, http_camera(garbage, 50) as bad:
-        silent = f"rtsp://127.0.0.1:{mute.getsockname()[1]}/cam"
-        sources = {"gate": camera.url, "mute": silent, "noise": bad}
-        with decoding(site_of(server, tmp_path, {name: {"source": source} for name, source in sources.items()})):
-            gate, quiet, noise = (Bus(connection, name) for name in sources)
-            until(lambda: quiet.state() == "offline" and noise.state() == "offline")
-            assert quiet.status()["error"] == f"{silent}: {SILENT}"
-            assert noise.status()["error"].startswith(f"{bad}: ")
-            assert (gate.state(), gate.status()["reconnects"]) == ("online", "0")
+def test_a_camera_that_floods_gets_no_more_than_twice_its_share(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, clip: Path
+) -> None:
+    with CameraProcess(clip, "flood") as camera:
+        settings = {"source": camera.url, "fps": 5}
+        with decoding(site_of(server, tmp_path, {"gate": settings})):
+            until(lambda: int(bus.status().get("captured", 0)) >= 25)
+            before, began_s = int(bus.status()["captured"]), time.monotonic()
+            until(lambda: int(bus.status()["captured"]) >= before + 20)
+            taken, took_s = int(bus.status()["captured"]) - before, time.monotonic() - began_s
+    assert taken / took_s < 15  # the status is told once a second
+
+
+def test_a_camera_that_is_frozen_is_back_within_ten_seconds(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, clip: Path
+) -> None:
+    with CameraProcess(clip) as camera, decoding(site_of(server, tmp_path, {"gate": {"source": camera.url}})):
+        until(lambda: len(bus.ids()) >= 3)
+        camera.freeze()
+        until(lambda: bus.state() == "stalled", deadline_s=10)
+        until(lambda: bus.state() == "offline", deadline_s=10)
+        (ended,) = bus.ended()
+        camera.thaw()
+        until(lambda: bus.ids()[-1][0] > ended.epoch, deadline_s=10)
+        until(lambda: bus.state() == "online", deadline_s=2)
 
 
 def test_a_camera_that_changes_its_pictures_begins_a_new_epoch(
@@ -155,6 +182,25 @@ def test_a_camera_that_changes_its_pictures_begins_a_new_epoch(
     first = bus.ended()[0]
     assert {frame.source for frame in bus.frames() if frame.epoch == first.epoch} == {(64, 128)}
     assert bus.accounted(first.epoch) == list(range(first.index))
+
+
+def test_a_camera_that_changes_the_shape_of_its_pictures_says_so_and_begins_a_new_epoch(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backoff, "FIRST_S", 2.5)
+    before, after = [jpegs(12)], jpegs(40, (64, 64))
+
+    def parts() -> list[bytes]:
+        return [*(before.pop() if before else []), *after, b""]
+
+    with http_camera(parts) as url, decoding(site_of(server, tmp_path, {"gate": {"source": url}})):
+        until(lambda: bus.state() == "offline")
+        assert bus.status()["error"] == (
+            f"{url}: the picture changes from 64x128 to 64x64, another shape; check the camera."
+        )
+        until(lambda: bus.status()["picture"] == "64x64", deadline_s=10)
+    assert {frame.source for frame in bus.frames() if frame.epoch == bus.ended()[0].epoch} <= {(64, 128)}
+    assert bus.frames()[-1].pixels.shape == (64, 64, 3)
 
 
 def test_the_model_says_how_pictures_are_made(server: EmbeddedBroker, bus: Bus, tmp_path: Path) -> None:
