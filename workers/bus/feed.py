@@ -15,16 +15,31 @@ from workers.bus.bounds import ALERTS_KEPT
 from workers.bus.connection import Command, Connection, Script
 from workers.bus.keys import ALERTS
 
-__all__ = ["AlertFeed"]
+__all__ = ["AlertFeed", "FeedLost"]
 
-# KEYS: alerts. ARGV: entries to keep, id, fields. 0 if it was there, 1 if it has its place now, 2 if another one.
+# KEYS: alerts. ARGV: entries to keep, id that the stream has reached, id, fields.
+# 0 if it was there, 1 if it has its place now, 2 if another one, -1 if the stream has lost what it had.
 PUBLISH = Script("""
-local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], unpack(ARGV, 2))
+local ms, seq = string.match(ARGV[2], '(%d+)-(%d+)')
+local last_ms, last_seq = '0', '0'
+local info = redis.pcall('XINFO', 'STREAM', KEYS[1])
+if not info.err then
+  for place = 1, #info, 2 do
+    if info[place] == 'last-generated-id' then last_ms, last_seq = string.match(info[place + 1], '(%d+)-(%d+)') end
+  end
+end
+ms, seq, last_ms, last_seq = tonumber(ms), tonumber(seq), tonumber(last_ms), tonumber(last_seq)
+if last_ms < ms or (last_ms == ms and last_seq < seq) then return -1 end
+local done = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], unpack(ARGV, 3))
 if type(done) ~= 'table' or not done.err then return 1 end
-if #redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) > 0 then return 0 end
-redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 3))
+if #redis.call('XRANGE', KEYS[1], ARGV[3], ARGV[3]) > 0 then return 0 end
+redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 4))
 return 2
 """)
+
+
+class FeedLost(BusError):
+    """The broker has lost alerts: they have to be written again before new ones are."""
 
 
 class AlertFeed:
@@ -33,13 +48,20 @@ class AlertFeed:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def publish(self, key: str, camera: str, message: str) -> bool:
+    def publish(self, key: str, camera: str, message: str, after: str = "0-0") -> bool:
         """Write an alert, JSON, under its id; whether it was not there yet. In order of their ids.
 
+        Args:
+            after: id that the stream has reached, as the writer knows.
         Raises:
             BusLost: it may not have been written: try again.
+            FeedLost: the stream does not reach so far any more; nothing was written.
         """
-        if self._connection.run(PUBLISH, [((ALERTS,), (ALERTS_KEPT, key, "v", "1", "alert", message))])[0] == 0:
+        arguments = (ALERTS_KEPT, after, key, "v", "1", "alert", message)
+        done = self._connection.run(PUBLISH, [((ALERTS,), arguments)])[0]
+        if done == -1:
+            raise FeedLost(f"the alerts up to {after} are lost from the broker; write them again.")
+        if done == 0:
             return False
         tell: list[Command] = [("PUBLISH", channel, message) for channel in (ALERTS, f"{ALERTS}:{camera}")]
         self._connection.all(tell)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import redis
 
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
-from workers.bus.feed import AlertFeed
+from workers.bus.feed import AlertFeed, FeedLost
 
 
 def test_an_alert_is_written_once_and_told(server: EmbeddedBroker, connection: Connection) -> None:
@@ -50,3 +51,14 @@ def test_an_alert_that_comes_too_late_for_its_place_gets_the_next(connection: Co
     feed.publish("200-0", "gate", "later")
     assert feed.publish("100-0", "dock", "earlier")
     assert [message for _, message in feed.read("0", 10, 0)] == [b"later", b"earlier"]
+
+
+def test_nothing_is_written_past_a_loss(connection: Connection) -> None:
+    feed = AlertFeed(connection)
+    feed.publish("100-8", "gate", "8")
+    assert feed.publish("100-10", "gate", "10", after="100-8")
+    assert feed.publish("101-2", "gate", "2", after="100-9")
+    connection.do("FLUSHALL")
+    with pytest.raises(FeedLost, match=r"^the alerts up to 101-2 are lost from the broker; write them again\.$"):
+        feed.publish("101-3", "gate", "3", after="101-2")
+    assert feed.last_id() == "0-0"
