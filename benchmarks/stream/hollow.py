@@ -77,7 +77,7 @@ def _scorer() -> None:
     import workers.scorer.batch as batch
     from pipeline.model.frame_results import FrameResult
 
-    result = FrameResult(0.5, 20.0, (1.0, 2.0), CoarseMap(np.full((30, 54), 40, np.uint8)))
+    result = FrameResult(0.5, 20.0, (1.0, 2.0), CoarseMap(np.full((30, 54), 9, np.uint8)))
 
     def together(parts: Sequence[tuple[object, Image]]) -> list[None]:
         time.sleep(MODEL_S * sum(len(frames) for _, frames in parts))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Mapping
+from datetime import datetime
 from pathlib import Path
 
 import psutil
 
 from benchmarks.stream.stage import Stage
 from benchmarks.stream.tally import Tally
+from workers.bus.keys import ALERTS
 from workers.bus.status import StatusBoard
 
 __all__ = ["Figures", "load"]
@@ -75,9 +78,24 @@ def load(
                 "broker_mb": redis,
                 "broker_mb_announced": stage.memory_mb,
             }
+            late = ended_late_s(stage)
+            if late:
+                figures["ended_after_post_roll_s"] = max(late)
             if drops:
                 figures["dropped_by_reason"] = {name: float(count) for name, count in drops.items()}
         return figures
+
+
+def ended_late_s(stage: Stage) -> list[float]:
+    """How long after the post-roll of each event its clip and last alert were there."""
+    told = [json.loads(fields[b"alert"]) for _, fields in stage.connection.do("XRANGE", ALERTS, "-", "+")]
+    ended = [one for one in told if one["state"] == "ended" and one.get("clip")]
+    policy = stage.site.cameras[stage.names[0]].alert.policy
+    return [(_moment(one["at"]) - _moment(one["end_at"])).total_seconds() - policy.post_roll_s for one in ended]
+
+
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _start(stage: Stage, scorers: int) -> None:
