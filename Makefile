@@ -15,7 +15,7 @@ demo: $(STAMP)
 	$(BIN)/stillwatch demo -o demo
 
 test: lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
 lint: $(STAMP)
 	$(BIN)/ruff check .

@@ -9,9 +9,9 @@
 `load` runs so many `realtime` cameras, each of them FOOTAGE in a loop, through decoders, scorers and an alerter, and
 counts what became of every frame. `transport` does the same without the work of decoding, resizing, previews and model:
 what is left is what the stream itself costs. `equality` sends a `fast` recording through them and compares with
-`replay`. `scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and compares
-its events with `replay`. `broker` kills, freezes and fills the broker, and times how long every camera takes to be scored
-again.
+`replay`. `scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and
+compares its events with `replay`. `broker` kills, freezes and fills the broker, and times how long every camera takes
+to be scored again.
 """
 
 from __future__ import annotations

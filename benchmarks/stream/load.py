@@ -95,7 +95,7 @@ def ended_late_s(stage: Stage) -> list[float]:
 
 
 def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return datetime.fromisoformat(text)
 
 
 def _start(stage: Stage, scorers: int) -> None:
