@@ -11,10 +11,11 @@ import pytest
 
 import stillwatch
 from tests.stillwatch.running import run_process, started
+from tests.stillwatch.sites import foreign_broker, write_site
 from tests.workers.brokers import running_broker
 from tests.workers.test_subscribing import alert, publish
 from workers.bus.broker import EmbeddedBroker
-from workers.bus.connection import Connection
+from workers.bus.connection import Address, Connection
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +68,17 @@ def test_python_reads_the_same(broker: EmbeddedBroker, now_ms: int) -> None:
             1,
             "127.0.0.1:1: the broker is out of reach (connection refused); check that ",
         ),
+        (["--url", "localhost:6379"], 2, "--url is no address of a broker; write redis://HOST:PORT/DB, rediss://… or "),
+        (
+            ["--url", "http://localhost"],
+            2,
+            "the broker's address is 'http://localhost', not redis://HOST:PORT/DB, rediss://… or unix:///PATH; write",
+        ),
+        (
+            ["--url", "redis://:hidden@localhost"],
+            2,
+            "address is redis://localhost with a password or options in it; use STILLWATCH_BROKER_PASSWORD, and keep ",
+        ),
         (["--url", "u", "--since", "yesterday"], 2, "'yesterday' is no span of time; write 90s, 10m, 24h or 7d."),
         (["-c", "missing.yaml"], 2, "missing.yaml"),
     ],
@@ -76,3 +88,26 @@ def test_mistakes_are_said_in_a_sentence(arguments: list[str], code: int, said: 
     assert (done.code, done.out) == (code, "")
     assert said in done.err
     assert "Traceback" not in done.err
+    assert "hidden" not in done.err
+
+
+def test_a_wrong_password_for_an_address_names_where_it_comes_from(tmp_path: Path) -> None:
+    with foreign_broker(tmp_path, "--requirepass", "right") as port:
+        done = run_process("subscribe", "--url", f"redis://127.0.0.1:{port}", cwd=tmp_path)
+    assert (done.code, done.out, done.err) == (
+        1,
+        "",
+        f"Error: 127.0.0.1:{port}: the broker refuses user name or password; check STILLWATCH_BROKER_PASSWORD.\n",
+    )
+
+
+def test_with_a_site_file_clips_are_named_as_they_can_be_opened(tmp_path: Path) -> None:
+    with foreign_broker(tmp_path) as port:
+        write_site(tmp_path, {"gate": "source: 'rtsp://127.0.0.1:9/cam'"}, f"broker: 'redis://127.0.0.1:{port}'")
+        address = Address(f"redis://127.0.0.1:{port}")
+        with Connection(address) as connection:
+            now_ms = int(connection.now_s() * 1000)
+        publish(address, alert(f"{now_ms}-0").model_copy(update={"clip": "events/2026-11-24/gate-1-2.mp4"}))
+        done = run_process("subscribe", "-c", "site.yaml", "--since", "1m", "--no-follow", cwd=tmp_path)
+    assert done.err == ""
+    assert done.out.endswith(f"  {tmp_path}/store/events/2026-11-24/gate-1-2.mp4\n")

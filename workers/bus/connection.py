@@ -45,10 +45,12 @@ class Address:
     Attributes:
         url: redis://, rediss:// or unix:// without a password.
         password: kept out of `repr`.
+        password_from: where it is set, for who is told that it is wrong.
     """
 
     url: str
     password: str | None = field(default=None, repr=False)
+    password_from: str = "broker.password_file"
 
     @classmethod
     def of_socket(cls, path: Path) -> Address:
@@ -81,6 +83,7 @@ class Connection:
 
     def __init__(self, address: Address) -> None:
         self._where = address.url.partition("://")[2].rpartition("@")[2] or address.url
+        self._password_from = address.password_from
         self._client = redis.Redis.from_url(
             address.url,
             password=address.password,
@@ -188,7 +191,7 @@ class Connection:
     def _error(self, name: str, error: Exception) -> BusError:
         # The text of an error may hold the start of what was sent: a picture.
         if isinstance(error, fault.AuthenticationError | fault.AuthorizationError | fault.NoPermissionError):
-            return BusError(f"{self._where}: the broker refuses user name or password; check broker.password_file.")
+            return BusError(f"{self._where}: the broker refuses user name or password; check {self._password_from}.")
         if isinstance(error, fault.OutOfMemoryError):
             return BusFull(f"{self._where}: the broker is at its memory limit and refuses {name}; raise it.")
         lost = (fault.ConnectionError, fault.TimeoutError, fault.ReadOnlyError, OSError)

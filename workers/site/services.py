@@ -45,7 +45,7 @@ class Broker(Part):
     def _whole_url(cls, url: str | None) -> str | None:
         if url is None:
             return None
-        return _broker_url(url)
+        return broker_url(url, "embedded, ", "password_file")
 
     @field_validator("max_memory_mb")
     @classmethod
@@ -73,14 +73,20 @@ class Broker(Part):
         return self.url is None
 
 
-def _broker_url(url: str) -> str:
+def broker_url(url: str, or_else: str, password_in: str) -> str:
+    """The address of a broker, checked.
+
+    Args:
+        or_else: what may stand there beside addresses, for the sentence that says what is wrong.
+        password_in: where its password belongs.
+    """
     scheme, separator, rest = url.partition("://")
     shown = f"{scheme}://{rest.rpartition('@')[2].partition('?')[0]}" if separator else url.rpartition("@")[2]
     if not separator or scheme not in ("redis", "rediss", "unix"):
-        raise wrong(f"is {shown!r}, not embedded, redis://HOST:PORT/DB, rediss://… or unix:///PATH; write one")
+        raise wrong(f"is {shown!r}, not {or_else}redis://HOST:PORT/DB, rediss://… or unix:///PATH; write one")
     # A client would take options from a query, the password among them.
     if USER_IN_URL.search(rest) or "?" in rest or (scheme != "unix" and "@" in rest.partition("/")[2]):
-        raise wrong(f"is {shown} with a password or options in it; use password_file, and keep USER@ alone")
+        raise wrong(f"is {shown} with a password or options in it; use {password_in}, and keep USER@ alone")
     if scheme != "unix":
         split_url(url)
     elif not rest.startswith("/"):
