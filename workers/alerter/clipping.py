@@ -83,7 +83,8 @@ class Clipper:
             with suppress(OSError):
                 spool_path(self._desk.storage, row.id).unlink(missing_ok=True)
             took_ms = round((time.monotonic() - began_s) * 1000)
-            say(log, logging.INFO, "clip made", camera=row.camera, event=row.id, clip=row.clip or "", took_ms=took_ms)
+            what = "clip made" if row.clip else "event has no clip"
+            say(log, logging.INFO, what, camera=row.camera, event=row.id, clip=row.clip or "", took_ms=took_ms)
 
     def _write(self, row: EventRow, clip: ClipRow, max_clip_s: float) -> None:
         stem = self._desk.storage / clip.stem
