@@ -7,11 +7,11 @@
     python -m benchmarks.stream broker FOOTAGE
 
 `load` runs so many `realtime` cameras, each of them FOOTAGE in a loop, through decoders, scorers and an alerter, and
-counts what became of every frame. `transport` does the same without the work of decoding, resizing, previews and model:
-what is left is what the stream itself costs. `equality` sends a `fast` recording through them and compares with
-`replay`. `scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and
-compares its events with `replay`. `broker` kills, freezes and fills the broker, and times how long every camera takes
-to be scored again.
+counts what became of every frame. `transport` does the same without the work of decoding, resizing, previews and
+model: what is left is what the stream itself costs, and beside it the same bytes with nothing but redis-py. `equality`
+sends a `fast` recording through them and compares with `replay`. `scorer-deaths` kills scorers ten times and counts;
+`alerter-deaths` kills an alerter twenty times and compares its events with `replay`. `broker` kills, freezes and fills
+the broker, and times how long every camera takes to be scored again.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.stream.bare import bare
 from benchmarks.stream.deaths import alerter_deaths, scorer_deaths
 from benchmarks.stream.equality import equality
 from benchmarks.stream.load import Figures, load
@@ -60,6 +61,8 @@ def main() -> None:
             camera={"previews": not arguments.no_previews},
             program="workers" if arguments.what == "load" else "benchmarks.stream.hollow",
         )
+        if arguments.what == "transport":
+            figures["bare_ms_per_frame"] = bare(arguments.seconds)
     if arguments.json:
         print(json.dumps(figures, indent=2))
         return
