@@ -12,13 +12,11 @@ from dataclasses import dataclass
 
 from workers.bus.connection import Connection
 from workers.bus.keys import Keys
-from workers.bus.status import CameraState, Role, StatusBoard, WorkerNote
+from workers.bus.status import DEAD_S, CameraState, Role, StatusBoard, WorkerNote
 from workers.site.values import Site
 
-__all__ = ["DEAD_S", "NEARLY_FULL", "CameraRow", "Overview", "read_overview"]
+__all__ = ["CameraRow", "Overview", "read_overview"]
 
-# Workers speak each second: one that was silent for so long is dead, or out of reach.
-DEAD_S = 5.0
 # Decoders stop publishing here.
 NEARLY_FULL = 0.8
 
@@ -78,7 +76,7 @@ class Overview:
 
     def alive(self, role: Role) -> list[WorkerNote]:
         """Workers of a role that have spoken lately."""
-        return [worker for worker in self.workers if worker.role is role and self.age_s(worker) <= DEAD_S]
+        return [worker for worker in self.workers if worker.role is role and worker.lives(self.now_s)]
 
     @property
     def notes(self) -> list[str]:

@@ -19,11 +19,10 @@ from pipeline.files import output_error, written_whole
 from pipeline.video.spool import write_clip
 from workers.alert import AlertState
 from workers.alerter.album import spool_path
-from workers.alerter.camera import NO_FRAME, Finished
 from workers.alerter.database import DatabaseFull
 from workers.alerter.desk import Desk
 from workers.alerter.store import LeaseLost, Store, moment
-from workers.alerter.values import ClipRow, Draft, EventRow, EventState
+from workers.alerter.values import NO_FRAME, ClipRow, Draft, EventRow, EventState, Finished
 from workers.telemetry.logs import Repeated, say
 
 __all__ = ["Clipper"]

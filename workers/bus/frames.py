@@ -11,15 +11,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
+from workers.bus.bounds import DEAD_KEPT, SCORES_KEPT
 from workers.bus.connection import Command, Connection, Script
+from workers.bus.ids import last_id, numbers_of
 from workers.bus.keys import GROUP, Keys
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage
 
-__all__ = ["DEAD_KEPT", "SCORES_KEPT", "Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
-
-# Entries of a scores stream: minutes of a camera, for readers that come late or were away.
-SCORES_KEPT = 2000
-DEAD_KEPT = 1000
+__all__ = ["Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
 
 # KEYS: frames, scores. ARGV: group, entries to keep of scores, id, fields of the score. 1 if it was still to settle.
 SETTLE = Script("""
@@ -100,32 +98,9 @@ class FrameWriter:
         calls = [((self._keys.scores(camera),), (SCORES_KEPT, *one.fields())) for one in said]
         self._connection.run(TELL, calls)
 
-    def last_id(self, camera: str) -> tuple[int, int]:
-        """Epoch and index of the last frame that was ever on the stream of a camera; (0, 0) where there was none."""
-        try:
-            info = self._connection.do("XINFO STREAM", self._keys.frames(camera))
-        except BusError as error:
-            if "no such key" in str(error):
-                return 0, 0
-            raise
-        epoch, _, index = info["last-generated-id"].partition(b"-")
-        return int(epoch), int(index)
-
-    def last_epoch(self, camera: str) -> int:
-        """The latest epoch on the frames stream of a camera; 0 where there is none."""
-        return self.last_frame(camera)[0]
-
     def last_frame(self, camera: str) -> tuple[int, int]:
         """Epoch and index of the frame that was published last, wherever it is by now; zeros where there was none."""
-        try:
-            info = self._connection.do("XINFO STREAM", self._keys.frames(camera))
-        except BusError as error:
-            if "no such key" in str(error):
-                return 0, 0
-            raise
-        last: bytes = info["last-generated-id"]
-        epoch, _, index = last.partition(b"-")
-        return int(epoch), int(index)
+        return numbers_of(last_id(self._connection, self._keys.frames(camera)))
 
     def _check_order(self, stream: str, frame: FrameMessage, error: BusError) -> None:
         if "equal or smaller" not in str(error):

@@ -17,7 +17,10 @@ from enum import StrEnum
 from workers.bus.connection import Connection, Script
 from workers.bus.keys import Keys
 
-__all__ = ["CameraState", "Role", "StatusBoard", "WorkerNote"]
+__all__ = ["DEAD_S", "CameraState", "Role", "StatusBoard", "WorkerNote"]
+
+# Workers write each second: one that was silent for so long is dead, or out of reach.
+DEAD_S = 5.0
 
 # Written at the memory limit too: somebody has to say why.
 WRITE = Script("return redis.call('HSET', KEYS[1], unpack(ARGV))")
@@ -76,6 +79,10 @@ class WorkerNote:
     models: Mapping[str, str] | None = None
     seen_at: float = 0.0
 
+    def lives(self, now_s: float) -> bool:
+        """Whether it has spoken lately."""
+        return now_s - self.seen_at <= DEAD_S
+
 
 class StatusBoard:
     """Reads and writes states."""
@@ -120,10 +127,6 @@ class StatusBoard:
                 if note is not None:
                     found[name] = note
         return list(found.values())
-
-    def forget(self, note: WorkerNote) -> None:
-        """Remove what a worker that is long dead has said."""
-        self.sign_out(note)
 
     def lease(self, camera: str, who: str, seconds: float) -> int:
         """Take or keep a camera's alerts: a number that rises with each change of hands; 0 where another has it."""

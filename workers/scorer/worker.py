@@ -22,11 +22,11 @@ from workers.bus.status import Role, StatusBoard, WorkerNote
 from workers.scorer.batch import BatchScorer, Outcome
 from workers.scorer.inbox import IDLE_MS, Inbox
 from workers.scorer.models import ModelStore
-from workers.scorer.patience import Patience
 from workers.scorer.sharing import living
 from workers.site.values import Site
 from workers.telemetry.logs import Repeated, say
 from workers.telemetry.metrics import Metrics
+from workers.timing import Due, Patience
 
 __all__ = ["Scorer", "run_scorer"]
 
@@ -81,7 +81,7 @@ class Scorer:
         self._note = WorkerNote(name, Role.SCORER, socket.gethostname(), os.getpid(), tuple(cameras))
         self._shards = site.shards
         self._tally = _Tally()
-        self._told_s = -TELL_S
+        self._look = Due(TELL_S)
         self._owed: list[Outcome] = []
 
     def run(self, stop: threading.Event) -> None:
@@ -112,8 +112,8 @@ class Scorer:
 
     def _turn(self) -> None:
         self._settle()
-        if time.monotonic() - self._told_s >= TELL_S:
-            self._told_s = time.monotonic()
+        if self._look:
+            self._look.done()
             self._look_around()
         deliveries = self._inbox.take()
         if deliveries:
