@@ -6,8 +6,6 @@ What it knows is in the store; what it reads again after its death, or a loss of
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Iterable, Sequence
@@ -107,7 +105,7 @@ class _Alerter:
         self._leases = Leases(desk, cameras, store, self._board)
         self._cameras = self._leases.cameras
         self._standing = Standing(desk, self._board)
-        self._note = WorkerNote(desk.name, Role.ALERTER, socket.gethostname(), os.getpid(), tuple(cameras))
+        self._note = WorkerNote.of_this_process(desk.name, Role.ALERTER, cameras)
         self._lease, self._look, self._check = Due(RENEW_S), Due(LOOK_AT_S), Due(CHECK_S)
         self._point = Due(CHECKPOINT_S)
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
-from workers.bus.bounds import DEAD_KEPT, SCORES_KEPT
+from workers.bus.bounds import SCORES_KEPT
 from workers.bus.connection import Command, Connection, Script
+from workers.bus.dead import TELL, note_dead
 from workers.bus.ids import last_id, numbers_of
 from workers.bus.keys import GROUP, Keys
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage
@@ -40,9 +41,6 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', many)) d
 end
 return many
 """)
-
-# KEYS: scores, or what is dead. ARGV: entries to keep, fields.
-TELL = Script("return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 2))")
 
 # KEYS: frames. ARGV: group. Nothing where it is there; made at the memory limit too, since only scorers free memory.
 JOIN = Script("""
@@ -210,13 +208,10 @@ class FrameReader:
 
     def bury(self, delivery: Delivery, why: str) -> bool:
         """Give up a frame that failed too often or is unreadable: drop it, and keep a note without its picture."""
-        epoch, _, index = delivery.id.partition(b"-")
-        dropped = Dropped(int(epoch), int(index), Drop.FAILED)
+        dropped = Dropped(*numbers_of(delivery.id.decode()), Drop.FAILED)
         done = self.settle([Settlement(delivery.camera, delivery.id, dropped.fields())])[0]
         if done:
-            stream = self._keys.dead(self._keys.shard(delivery.camera))
-            note = ("camera", delivery.camera, "id", delivery.id, "times", delivery.times, "why", why)
-            self._connection.run(TELL, [((stream,), (DEAD_KEPT, "v", "1", *note))])
+            note_dead(self._connection, self._keys, delivery.camera, delivery.id.decode(), why, delivery.times)
         return done
 
     def _times(self, claimed: Sequence[tuple[str, bytes, Fields]]) -> list[int]:

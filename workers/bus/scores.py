@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
-from workers.bus.bounds import DEAD_KEPT
 from workers.bus.connection import Connection
+from workers.bus.dead import note_dead
 from workers.bus.ids import last_id
 from workers.bus.keys import Keys
 from workers.bus.messages import Fields, PreviewMessage
@@ -67,6 +67,4 @@ class ScoreReader:
 
     def bury(self, entry: Entry, why: str) -> None:
         """Keep a note of an entry that nobody can read."""
-        stream = self._keys.dead(self._keys.shard(entry.camera))
-        note = ("camera", entry.camera, "id", entry.position, "times", 1, "why", why)
-        self._connection.do("XADD", stream, "MAXLEN", "~", DEAD_KEPT, "*", "v", "1", *note)
+        note_dead(self._connection, self._keys, entry.camera, entry.position, why)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import threading
 import time
 
+from workers.bus.bounds import FULL_SHARE
 from workers.bus.connection import Connection
 from workers.timing import Due
 
 __all__ = ["Link"]
 
-# At the limit the broker refuses everything but what is said to free memory; frames stop before.
-FULL_SHARE = 0.8
 LOOK_S = 1.0
 
 

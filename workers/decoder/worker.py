@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -56,7 +55,7 @@ def run_decoder(site: Site, cameras: Sequence[str], name: str, stop: threading.E
     threading.Thread(target=watch_calls, args=watching, name="watchdog", daemon=True).start()
     for thread in threads:
         thread.start()
-    note = WorkerNote(name, Role.DECODER, socket.gethostname(), os.getpid(), tuple(cameras))
+    note = WorkerNote.of_this_process(name, Role.DECODER, cameras)
     with Connection(tools.address) as connection:
         board = StatusBoard(connection, tools.keys)
         _report(tools, connection, board, loops, note)

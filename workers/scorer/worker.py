@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.errors import BusError
 from pipeline.model.engine import choose_hardware
@@ -78,7 +77,7 @@ class Scorer:
         self._inbox = Inbox(connection, keys, name, cameras, options.batch, options.batch_wait_ms, idle_ms)
         self._batches = BatchScorer(site, self._inbox.reader, self._store, self._metrics)
         self._board = StatusBoard(connection, keys)
-        self._note = WorkerNote(name, Role.SCORER, socket.gethostname(), os.getpid(), tuple(cameras))
+        self._note = WorkerNote.of_this_process(name, Role.SCORER, cameras)
         self._shards = site.shards
         self._tally = _Tally()
         self._look = Due(TELL_S)
@@ -131,12 +130,8 @@ class Scorer:
 
     def _look_around(self) -> None:
         """Once a second: say that it lives and what it does, see who else does, look for new models."""
-        cameras = self._note.cameras
         self._store.refresh(self._inbox.mine)
-        note = WorkerNote(
-            self._note.name, Role.SCORER, self._note.host, self._note.pid, cameras, self._store.digests(cameras)
-        )
-        self._board.sign_in(note)
+        self._board.sign_in(replace(self._note, models=self._store.digests(self._note.cameras)))
         self._share()
         self._board.write({camera: self._fields(camera) for camera in self._inbox.mine})
 
