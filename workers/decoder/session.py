@@ -145,7 +145,7 @@ class Session:
         """The latest of this camera; as far as is known, where the broker is away."""
         last = self._around.standing.epoch
         try:
-            return max(last, self._around.writer.last_epoch(self._camera.name)) if self._around.link.up else last
+            return max(last, self._around.writer.last_frame(self._camera.name)[0]) if self._around.link.up else last
         except BusError:
             self._around.link.lost()
             return last
@@ -156,7 +156,7 @@ class Session:
     def _fast_epoch(self, played: str) -> tuple[int, int]:
         """Epoch of a recording, and how many of its frames are on the bus: it goes on if it is the same."""
         before = self._around.standing
-        last_epoch, last_index = self._around.writer.last_id(self._camera.name)
+        last_epoch, last_index = self._around.writer.last_frame(self._camera.name)
         if played == before.played and last_epoch <= before.epoch:
             return before.epoch, last_index + 1 if last_epoch == before.epoch else 0
         return self._next_epoch(max(before.epoch, last_epoch)), 0
