@@ -2,7 +2,8 @@
 
 Prints READY and its port, and plays the clip in a loop until it is killed. Troubles: `mute` takes connections and never
 answers. The others agree to play, and then `garbage` sends packets in which the pictures are noise, `noise` sends bytes
-that are not even packets, and `flood` sends pictures as fast as they are taken.
+that are not even packets, `flood` sends pictures as fast as they are taken, and `brief` sends some of them so, and
+hangs up.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ __all__ = ["TROUBLES"]
 
 HEADERS_BYTES = 12 + 2  # of RTP, and of a fragment of a unit of H.264
 NOISE_BYTES = 4096
+BRIEF_PICTURES = 10
 
 
 class Mute(RtspServer):
@@ -65,12 +67,27 @@ class Flood(RtspServer):
             yield index
 
 
+class Brief(RtspServer):
+    """Sends a few pictures at once, and ends the connection."""
+
+    def _play(self, send: Callable[[bytes], None]) -> None:
+        client = self._clients[-1]
+        super()._play(send)
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+        client.close()
+
+    def _moments(self) -> Iterator[int]:
+        yield from range(BRIEF_PICTURES)
+
+
 TROUBLES: dict[str, type[RtspServer]] = {
     "none": RtspServer,
     "mute": Mute,
     "garbage": Garbage,
     "noise": Noise,
     "flood": Flood,
+    "brief": Brief,
 }
 
 

@@ -1,0 +1,101 @@
+"""Eight cameras of one decoder under `stillwatch run`, of which three are not well: what the other five lose."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from benchmarks.stream.scenery import WHOLE_S, make_site, sent_by_camera
+from benchmarks.stream.tally import Tally
+from tests.workers.servers import CameraProcess
+from workers.bus.broker import broker_address
+from workers.bus.connection import Connection
+from workers.bus.keys import Keys
+from workers.bus.status import StatusBoard
+from workers.site.values import Site
+
+__all__ = ["eight"]
+
+GOOD = [f"good-{number}" for number in range(1, 6)]
+# What is wrong with them, as `tests.workers.rtsp_camera` names it; the last has no model.
+OTHERS = {"garbage": "garbage", "silent": "mute", "unfitted": "none"}
+BEGIN_S, STOP_S, LOOK_S = 60.0, 60.0, 0.1
+COMMAND = [sys.executable, "-P", "-m", "stillwatch"]
+
+
+def eight(footage: Path, seconds: float) -> dict[str, float]:
+    """Figures of the five good cameras over so many seconds; `stillwatch status` tells of all of them on stderr."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="sw-")))
+        clip = sent_by_camera(footage, folder / "camera.mp4")
+        troubles = {**dict.fromkeys(GOOD, "none"), **OTHERS}
+        cameras = {name: stack.enter_context(CameraProcess(clip, trouble)) for name, trouble in troubles.items()}
+        told = {name: {"source": camera.url, "pace": "live"} for name, camera in cameras.items()}
+        site = make_site(folder, clip, WHOLE_S, {}, told)
+        site.model_of(site.cameras["unfitted"]).unlink()
+        process = stack.enter_context(_running(site))
+        tally = stack.enter_context(Tally(broker_address(site), GOOD))
+        _wait(process, lambda: tally.cameras_since(0) == len(GOOD))
+        return _figures(site, tally, seconds)
+
+
+def _figures(site: Site, tally: Tally, seconds: float) -> dict[str, float]:
+    tally.begin()  # what came while the model was loaded is of no interest
+    scored = len(tally.scores)
+    time.sleep(seconds)
+    dropped = sum(tally.reasons().values())
+    status = [*COMMAND, "status", "-c", str(site.path)]
+    subprocess.run(status, check=False, stdout=sys.stderr)
+    with Connection(broker_address(site)) as connection:
+        said = StatusBoard(connection, Keys()).read(list(site.cameras))
+    for name in OTHERS:
+        facts = {key: said[name].get(key, "") for key in ("state", "error", "model_error", "reconnects")}
+        print(f"{name}: {facts}", file=sys.stderr)
+    return {
+        "good_online": sum(said[name]["state"] == "online" for name in GOOD),
+        "most_reconnects": max(int(said[name]["reconnects"]) for name in GOOD),
+        "scored": len(tally.scores) - scored,
+        "dropped": dropped,
+        "unaccounted": _gaps(tally),
+        "twice": tally.repeats,
+        "others_with_a_reason": sum(bool(said[name].get("error") or said[name].get("model_error")) for name in OTHERS),
+    }
+
+
+def _gaps(tally: Tally) -> int:
+    """Frames that have neither a score nor a reason, although a later one of their epoch has."""
+    settled = [*list(tally.scores), *list(tally.drops)]
+    highest: dict[tuple[str, int], int] = {}
+    for camera, epoch, index in settled:
+        highest[camera, epoch] = max(index, highest.get((camera, epoch), -1))
+    return sum(index + 1 for index in highest.values()) - len(settled)
+
+
+@contextmanager
+def _running(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    """`stillwatch run`, its log beside the site file."""
+    with open(site.path.with_suffix(".log"), "wb") as log:
+        process = subprocess.Popen([*COMMAND, "run", "-c", str(site.path)], stdout=log, stderr=log)
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
+    begun = time.monotonic()
+    while not condition():
+        if process.poll() is not None or time.monotonic() - begun > BEGIN_S:
+            raise TimeoutError(f"the cameras were not scored in {BEGIN_S:g} s; `stillwatch run` said why.")
+        time.sleep(LOOK_S)
