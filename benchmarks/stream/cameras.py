@@ -58,6 +58,7 @@ def _figures(stage: Stage, outages: dict[str, tuple[Callable[[], None], Callable
             figures[f"{name}_alerts"] = _alerts(stage) - before
             before = _alerts(stage)
         figures["epochs"] = len({epoch for _, epoch, _ in list(tally.scores)})
+        figures |= {"scored": len(tally.scores), "dropped": len(tally.drops)}
     return figures
 
 

@@ -39,9 +39,9 @@ def eight(footage: Path, seconds: float) -> dict[str, float]:
         told = {name: {"source": camera.url, "pace": "live"} for name, camera in cameras.items()}
         site = make_site(folder, clip, WHOLE_S, {}, told)
         site.model_of(site.cameras["unfitted"]).unlink()
-        process = stack.enter_context(_running(site))
+        stack.enter_context(_running(site))
         tally = stack.enter_context(Tally(broker_address(site), GOOD))
-        _wait(process, lambda: tally.cameras_since(0) == len(GOOD))
+        _wait(site, lambda: tally.cameras_since(0) == len(GOOD))
         return _figures(site, tally, seconds)
 
 
@@ -78,12 +78,12 @@ def _gaps(tally: Tally) -> int:
 
 
 @contextmanager
-def _running(site: Site) -> Iterator[subprocess.Popen[bytes]]:
+def _running(site: Site) -> Iterator[None]:
     """`stillwatch run`, its log beside the site file."""
-    with open(site.path.with_suffix(".log"), "wb") as log:
+    with open(_log(site), "wb") as log:
         process = subprocess.Popen([*COMMAND, "run", "-c", str(site.path)], stdout=log, stderr=log)
     try:
-        yield process
+        yield
     finally:
         process.send_signal(signal.SIGTERM)
         try:
@@ -93,9 +93,13 @@ def _running(site: Site) -> Iterator[subprocess.Popen[bytes]]:
             process.wait()
 
 
-def _wait(process: subprocess.Popen[bytes], condition: Callable[[], bool]) -> None:
+def _wait(site: Site, condition: Callable[[], bool]) -> None:
     begun = time.monotonic()
     while not condition():
-        if process.poll() is not None or time.monotonic() - begun > BEGIN_S:
-            raise TimeoutError(f"the cameras were not scored in {BEGIN_S:g} s; `stillwatch run` said why.")
+        if time.monotonic() - begun > BEGIN_S:
+            raise TimeoutError(f"the cameras were not scored in {BEGIN_S:g} s\n{_log(site).read_text()}")
         time.sleep(LOOK_S)
+
+
+def _log(site: Site) -> Path:
+    return site.path.with_suffix(".log")
