@@ -7,11 +7,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from benchmarks.stream.scenery import WHOLE_S, make_site, sent_by_camera
+from benchmarks.stream.scenery import make_site, sent_by_camera
 from benchmarks.stream.tally import Tally
 from tests.workers.servers import CameraProcess
 from workers.bus.broker import broker_address
@@ -25,7 +26,7 @@ __all__ = ["eight"]
 GOOD = [f"good-{number}" for number in range(1, 6)]
 # What is wrong with them, as `tests.workers.rtsp_camera` names it; the last has no model.
 OTHERS = {"garbage": "garbage", "silent": "mute", "unfitted": "none"}
-BEGIN_S, STOP_S, LOOK_S = 60.0, 60.0, 0.1
+FIT_S, BEGIN_S, STOP_S, LOOK_S = 30.0, 60.0, 60.0, 0.1
 COMMAND = [sys.executable, "-P", "-m", "stillwatch"]
 
 
@@ -37,7 +38,7 @@ def eight(footage: Path, seconds: float) -> dict[str, float]:
         troubles = {**dict.fromkeys(GOOD, "none"), **OTHERS}
         cameras = {name: stack.enter_context(CameraProcess(clip, trouble)) for name, trouble in troubles.items()}
         told = {name: {"source": camera.url, "pace": "live"} for name, camera in cameras.items()}
-        site = make_site(folder, clip, WHOLE_S, {}, told)
+        site = make_site(folder, clip, FIT_S, {}, told)
         site.model_of(site.cameras["unfitted"]).unlink()
         stack.enter_context(_running(site))
         tally = stack.enter_context(Tally(broker_address(site), GOOD))
@@ -48,24 +49,37 @@ def eight(footage: Path, seconds: float) -> dict[str, float]:
 def _figures(site: Site, tally: Tally, seconds: float) -> dict[str, float]:
     tally.begin()  # what came while the model was loaded is of no interest
     scored = len(tally.scores)
-    time.sleep(seconds)
-    dropped = sum(tally.reasons().values())
-    status = [*COMMAND, "status", "-c", str(site.path)]
-    subprocess.run(status, check=False, stdout=sys.stderr)
     with Connection(broker_address(site)) as connection:
-        said = StatusBoard(connection, Keys()).read(list(site.cameras))
-    for name in OTHERS:
-        facts = {key: said[name].get(key, "") for key in ("state", "error", "model_error", "reconnects")}
-        print(f"{name}: {facts}", file=sys.stderr)
-    return {
+        board = StatusBoard(connection, Keys())
+        words = _listen(board, seconds)
+        said = board.read(GOOD)
+    dropped = sum(tally.reasons().values())
+    figures: dict[str, float] = {
         "good_online": sum(said[name]["state"] == "online" for name in GOOD),
         "most_reconnects": max(int(said[name]["reconnects"]) for name in GOOD),
         "scored": len(tally.scores) - scored,
         "dropped": dropped,
         "unaccounted": _gaps(tally),
         "twice": tally.repeats,
-        "others_with_a_reason": sum(bool(said[name].get("error") or said[name].get("model_error")) for name in OTHERS),
+        **{f"{name}_says_why": sum(count for said, count in words[name].items() if ": " in said) for name in OTHERS},
     }
+    subprocess.run([*COMMAND, "status", "-c", str(site.path)], check=False, stdout=sys.stderr)
+    for name in OTHERS:
+        for word, count in words[name].most_common():
+            print(f"{name}, {count} of {seconds:.0f} s: {word}", file=sys.stderr)
+    return figures
+
+
+def _listen(board: StatusBoard, seconds: float) -> dict[str, Counter[str]]:
+    """What is said of the cameras that are not well: for how many seconds which state, and why."""
+    words = {name: Counter[str]() for name in OTHERS}
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for name, fields in board.read(list(OTHERS)).items():
+            why = fields.get("error") or fields.get("model_error") or ""
+            words[name][f"{fields.get('state', '')}: {why}" if why else fields.get("state", "")] += 1
+        time.sleep(1)
+    return words
 
 
 def _gaps(tally: Tally) -> int:
