@@ -12,14 +12,10 @@ counts what became of every frame. `transport` does the same without the work of
 model: what is left is what the stream itself costs, and beside it the same bytes with nothing but redis-py. `equality`
 sends a `fast` recording through them and compares with `replay`. `scorer-deaths` kills scorers ten times and counts;
 `alerter-deaths` kills an alerter twenty times and compares its events with `replay`. `broker` kills, freezes and fills
-the broker, and times how long every camera takes to be scored again.
-counts what became of every frame. `transport` does the same without the work of decoding, resizing, previews and model:
-what is left is what the stream itself costs. `equality` sends a `fast` recording through them and compares with
-`replay`. `scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and
-compares its events with `replay`. `broker` kills, freezes and fills the broker, and times how long every camera takes
-to be scored again. `cameras` does the same to a real camera, and counts the alerts that come of it. `eight` lets one
-decoder read eight cameras, three of them not well, under `stillwatch run`, and counts what the others lose.
-`reconnects` lets cameras hang up five hundred times, and looks at memory and open files of their decoder.
+the broker, and times how long every camera takes to be scored again. `cameras` does the same to a real camera, and
+counts the alerts that come of it. `eight` lets one decoder read eight cameras, three of them not well, under
+`stillwatch run`, and counts what the others lose. `reconnects` lets cameras hang up five hundred times, and looks at
+memory and open files of their decoder.
 """
 
 from __future__ import annotations
