@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.errors import OutputError, StillwatchError
 
-__all__ = ["cache_folder", "check_writable", "output_error", "written_whole"]
+__all__ = ["cache_folder", "check_writable", "ensure_folder", "output_error", "written_whole"]
 
 
 def cache_folder() -> Path:
@@ -54,6 +54,18 @@ def output_error(path: Path, error: OSError) -> OutputError:
     return OutputError(f"{path}: cannot be written, {reason}; free some space or choose another place.")
 
 
+def ensure_folder(folder: Path) -> None:
+    """Make a folder where it does not exist.
+
+    Raises:
+        OutputError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise output_error(folder, error) from error
+
+
 def check_writable(path: Path, *, make_folder: bool = False) -> None:
     """Refuse a place for a result before the work is done that would be lost.
 
@@ -64,10 +76,7 @@ def check_writable(path: Path, *, make_folder: bool = False) -> None:
     """
     folder = path.parent
     if make_folder:
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise output_error(folder, error) from error
+        ensure_folder(folder)
     # os.path answers no where Path raises: inside a folder that may not be entered.
     if os.path.isdir(path):
         raise OutputError(f"{path}: is a folder; give the name of a file.")

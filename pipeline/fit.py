@@ -125,11 +125,7 @@ def fit_footage(
     sampling = Sampling(geometry, options.fps, options.from_s, options.until_s)
     learner = _Learner(sources, sampling, source_size, options, progress or (lambda done, total: None), stop)
     expected = learner.survey()
-    network, settings = network_of(
-        resumed.settings if resumed else options.settings, resumed.channels if resumed else None, download
-    )
-    if resumed and network.backbone.digest != resumed.weights_digest:
-        raise ModelError("the weights are not those that the model to resume was fitted with; restore them.")
+    network, settings = _network(options, resumed, download)
     check_memory(network, geometry.size, hardware.device)
     precision = resumed.precision if resumed else options.precision or Precision.FLOAT32
     engine = build_engine(network, geometry.size, hardware, precision)
@@ -147,14 +143,8 @@ def fit_footage(
     )
     footage_s = learner.teach(fitter, expected)
     model = fitter.finish(footage_s, resumable=options.resumable)
-    return FitResult(
-        model,
-        engine,
-        learner.recordings,
-        learner.damaged,
-        not stop.is_set(),
-        [*_warnings(model), *learner.warnings],
-    )
+    warnings = [*_warnings(model), *learner.warnings]
+    return FitResult(model, engine, learner.recordings, learner.damaged, not stop.is_set(), warnings)
 
 
 class _Learner:
@@ -256,6 +246,17 @@ class _Learner:
         self.damaged += recording.damaged
         step_s = 1 / self._sampling.fps if self._sampling.fps and self._clocked else 0.0
         return last_s - first_s + step_s if taken and self._clocked else 0.0
+
+
+def _network(
+    options: FitOptions, resumed: Model | None, download: Progress | None
+) -> tuple[EmbeddingNetwork, Settings]:
+    """The network that a model is, or was, fitted with."""
+    settings, channels = (resumed.settings, resumed.channels) if resumed else (options.settings, None)
+    network, settings = network_of(settings, channels, download)
+    if resumed and network.backbone.digest != resumed.weights_digest:
+        raise ModelError("the weights are not those that the model to resume was fitted with; restore them.")
+    return network, settings
 
 
 def _others(network: EmbeddingNetwork, engine: Engine, geometry: Geometry, hardware: Hardware) -> list[Engine]:

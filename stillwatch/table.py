@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from workers.bus.status import CameraState
-from workers.overview import DEAD_S, CameraRow, Overview
+from workers.bus.status import DEAD_S, CameraState
+from workers.overview import CameraRow, Overview
 from workers.site.values import Site
 
 __all__ = ["age", "camera_table"]

@@ -6,21 +6,16 @@ same bus see the same.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from workers.bus.bounds import FULL_SHARE
 from workers.bus.connection import Connection
 from workers.bus.keys import Keys
-from workers.bus.status import CameraState, Role, StatusBoard, WorkerNote
+from workers.bus.status import DEAD_S, CameraState, Role, StatusBoard, WorkerNote, number_in
 from workers.site.values import Site
 
-__all__ = ["DEAD_S", "NEARLY_FULL", "CameraRow", "Overview", "read_overview"]
-
-# Workers speak each second: one that was silent for so long is dead, or out of reach.
-DEAD_S = 5.0
-# Decoders stop publishing here.
-NEARLY_FULL = 0.8
+__all__ = ["CameraRow", "Overview", "read_overview"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ class Overview:
 
     def alive(self, role: Role) -> list[WorkerNote]:
         """Workers of a role that have spoken lately."""
-        return [worker for worker in self.workers if worker.role is role and self.age_s(worker) <= DEAD_S]
+        return [worker for worker in self.workers if worker.role is role and worker.lives(self.now_s)]
 
     @property
     def notes(self) -> list[str]:
@@ -88,7 +83,7 @@ class Overview:
             found.append("no scorer is alive: frames wait and are dropped; see 'stillwatch worker scorer'.")
         if not self.alive(Role.ALERTER):
             found.append("no alerter is alive: there are no alerts; see 'stillwatch worker alerter'.")
-        if self.memory_share >= NEARLY_FULL:
+        if self.memory_share >= FULL_SHARE:
             found.append(f"the broker's memory is {self.memory_share:.0%} full: frames are dropped; raise its limit.")
         return found
 
@@ -115,15 +110,15 @@ def read_overview(connection: Connection, site: Site, cameras: Sequence[str] | N
 
 def _row(camera: str, said: Mapping[str, str], now_s: float) -> CameraRow:
     state = _state(said, now_s)
-    scored_at, alerter_at = _number(said, "last_score_at"), _number(said, "alerter_at")
+    scored_at, alerter_at = number_in(said, "last_score_at"), number_in(said, "alerter_at")
     return CameraRow(
         camera,
         state=state,
-        since_s=_age(_number(said, "since"), now_s),
+        since_s=_age(number_in(said, "since"), now_s),
         epoch=_count(said, "epoch"),
-        fps_in=_number(said, "fps_in") if state not in (None, CameraState.ENDED) else None,
-        fps_scored=_number(said, "fps_scored") if _recent(scored_at, now_s) else None,
-        score=_number(said, "last_score"),
+        fps_in=number_in(said, "fps_in") if state not in (None, CameraState.ENDED) else None,
+        fps_scored=number_in(said, "fps_scored") if _recent(scored_at, now_s) else None,
+        score=number_in(said, "last_score"),
         score_age_s=_age(scored_at, now_s),
         captured=_count(said, "captured"),
         dropped=_count(said, "dropped") + _count(said, "late"),
@@ -143,7 +138,7 @@ def _state(said: Mapping[str, str], now_s: float) -> CameraState | None:
     except ValueError:
         return None
     # A recording stays ended, whoever is alive.
-    return state if state is CameraState.ENDED or _recent(_number(said, "decoder_at"), now_s) else None
+    return state if state is CameraState.ENDED or _recent(number_in(said, "decoder_at"), now_s) else None
 
 
 def _recent(moment: float | None, now_s: float) -> bool:
@@ -154,13 +149,5 @@ def _age(moment: float | None, now_s: float) -> float | None:
     return None if moment is None else max(0.0, now_s - moment)
 
 
-def _number(said: Mapping[str, str], name: str) -> float | None:
-    try:
-        number = float(said.get(name, ""))
-    except ValueError:
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _count(said: Mapping[str, str], name: str) -> int:
-    return int(_number(said, name) or 0)
+    return int(number_in(said, name) or 0)

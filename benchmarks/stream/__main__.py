@@ -4,14 +4,18 @@
     python -m benchmarks.stream transport FOOTAGE --cameras 16 --seconds 60
     python -m benchmarks.stream equality FOOTAGE [--seconds 600]
     python -m benchmarks.stream scorer-deaths | alerter-deaths FOOTAGE [--seconds 600]
-    python -m benchmarks.stream broker FOOTAGE
+    python -m benchmarks.stream broker | cameras | reconnects FOOTAGE
+    python -m benchmarks.stream eight FOOTAGE [--seconds 60]
 
 `load` runs so many `realtime` cameras, each of them FOOTAGE in a loop, through decoders, scorers and an alerter, and
-counts what became of every frame. `transport` does the same without the work of decoding, resizing, previews and model:
-what is left is what the stream itself costs. `equality` sends a `fast` recording through them and compares with
-`replay`. `scorer-deaths` kills scorers ten times and counts; `alerter-deaths` kills an alerter twenty times and
-compares its events with `replay`. `broker` kills, freezes and fills the broker, and times how long every camera takes
-to be scored again.
+counts what became of every frame. `transport` does the same without the work of decoding, resizing, previews and
+model: what is left is what the stream itself costs, and beside it the same bytes with nothing but redis-py. `equality`
+sends a `fast` recording through them and compares with `replay`. `scorer-deaths` kills scorers ten times and counts;
+`alerter-deaths` kills an alerter twenty times and compares its events with `replay`. `broker` kills, freezes and fills
+the broker, and times how long every camera takes to be scored again. `cameras` does the same to a real camera, and
+counts the alerts that come of it. `eight` lets one decoder read eight cameras, three of them not well, under
+`stillwatch run`, and counts what the others lose. `reconnects` lets cameras hang up five hundred times, and looks at
+memory and open files of their decoder.
 """
 
 from __future__ import annotations
@@ -21,10 +25,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks.stream.bare import bare
+from benchmarks.stream.cameras import camera_outages
 from benchmarks.stream.deaths import alerter_deaths, scorer_deaths
+from benchmarks.stream.eight import eight
 from benchmarks.stream.equality import equality
 from benchmarks.stream.load import Figures, load
 from benchmarks.stream.outages import broker_outages
+from benchmarks.stream.reconnects import reconnects
 from pipeline.process import prepare_process
 
 OTHERS: dict[str, Callable[[Path, float], dict[str, float]]] = {
@@ -32,6 +40,9 @@ OTHERS: dict[str, Callable[[Path, float], dict[str, float]]] = {
     "scorer-deaths": scorer_deaths,
     "alerter-deaths": alerter_deaths,
     "broker": lambda footage, _: broker_outages(footage),
+    "cameras": lambda footage, _: camera_outages(footage),
+    "eight": eight,
+    "reconnects": lambda footage, _: reconnects(footage),
 }
 
 
@@ -60,6 +71,8 @@ def main() -> None:
             camera={"previews": not arguments.no_previews},
             program="workers" if arguments.what == "load" else "benchmarks.stream.hollow",
         )
+        if arguments.what == "transport":
+            figures["bare_ms_per_frame"] = bare(arguments.seconds)
     if arguments.json:
         print(json.dumps(figures, indent=2))
         return

@@ -1,8 +1,7 @@
-"""A site on a stage: footage of any length, models, a site file, a broker, and real worker processes."""
+"""A site on a stage: what its cameras see, a broker, and real worker processes."""
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -15,41 +14,19 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import av
 import psutil
-import yaml
 
-from pipeline.fit import FitOptions, fit_footage
-from pipeline.model.engine import choose_hardware
-from pipeline.model.model_file import save_model
-from pipeline.video.sources import find_sources
+from benchmarks.stream.scenery import lengthened, make_site
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.bus.keys import Keys
 from workers.site.memory import broker_memory
-from workers.site.reading import read_site
 from workers.site.values import Site
 
-__all__ = ["Stage", "Worker", "lengthened"]
+__all__ = ["Stage", "Worker"]
 
 STOP_S = 30.0
 FIT_S = 60.0
-
-
-def lengthened(footage: Path, seconds: float, path: Path) -> Path:
-    """The same H.264 recording again and again, without encoding it again, until it is so long."""
-    with av.open(str(footage)) as source, av.open(str(path), "w") as result:
-        stream = source.streams.video[0]
-        copy = result.add_stream_from_template(stream)
-        tick_s, length = float(stream.time_base or 1), int(stream.duration or 0)
-        for turn in range(int(seconds / (length * tick_s)) + 1):
-            source.seek(0)
-            for packet in source.demux(stream):
-                if packet.dts is None or packet.pts is None or packet.pts * tick_s + turn * length * tick_s > seconds:
-                    continue
-                packet.pts, packet.dts, packet.stream = packet.pts + turn * length, packet.dts + turn * length, copy
-                result.mux(packet)
-    return path
 
 
 @dataclass
@@ -94,6 +71,7 @@ class Stage:
         seconds: how long the recording of each camera is.
         site: further keys of the site file.
         camera: further keys of every camera.
+        sources: where the cameras are, one each; they replay recordings by default.
         fit_s: how much of the footage, from its beginning, models are fitted on.
         broker: further options of the embedded broker.
         program: the module that is started as a worker.
@@ -107,11 +85,12 @@ class Stage:
         *,
         site: Mapping[str, object] | None = None,
         camera: Mapping[str, object] | None = None,
+        sources: Sequence[str] = (),
         fit_s: float = FIT_S,
         broker: Mapping[str, str] | None = None,
         program: str = "workers",
     ) -> None:
-        self._program = program
+        self._program, self._sources = program, sources
         self._footage, self._count, self._seconds, self._fit_s = footage, cameras, seconds, fit_s
         self._broker_options = dict(broker or {})
         self._extra, self._camera = dict(site or {}), {"pace": "realtime", **(camera or {})}
@@ -214,20 +193,7 @@ class Stage:
 
     def _make(self) -> None:
         recording = lengthened(self._footage, self._seconds, self.folder / f"footage{self._footage.suffix}")
-        options = FitOptions(until_s=self._fit_s)
-        model = fit_footage(find_sources([self._footage]), options, choose_hardware(device="cpu")).model
-        storage = self.folder / "storage"
-        (storage / "models").mkdir(parents=True)
         names = [f"camera-{number:03d}" for number in range(self._count)]
-        save_model(model, storage / "models" / f"{names[0]}.stillwatch")
-        for name in names[1:]:
-            shutil.copyfile(storage / "models" / f"{names[0]}.stillwatch", storage / "models" / f"{name}.stillwatch")
-        content = {
-            "storage": "storage",
-            "telemetry": False,
-            **self._extra,
-            "cameras": {name: {"source": recording.name, **self._camera} for name in names},
-        }
-        path = self.folder / "site.yaml"
-        path.write_text(yaml.safe_dump(content, sort_keys=False), "utf-8")
-        self.site: Site = read_site(path)
+        sources = self._sources or [recording.name] * self._count
+        cameras = {name: {"source": source, **self._camera} for name, source in zip(names, sources, strict=True)}
+        self.site: Site = make_site(self.folder, self._footage, self._fit_s, self._extra, cameras)

@@ -37,11 +37,11 @@ __all__ = ["run"]
 
 # What --resume takes from the model itself; given again, it could only contradict it.
 FIXED = frozenset([*(field.name for field in fields(Recipe)), "mask", "fps"])
-# What a merge, which sees models alone, could only ignore.
 # What the site file says of a camera.
 OF_SITE = frozenset(["footage", "resume", "merge", "mask", "false_alarms_per_day", "fps", "input_fps", "size"]) | {
     *("resize", "crop", "from_s", "until_s")
 }
+# What a merge, which sees models alone, could only ignore.
 OF_FOOTAGE = FIXED | {field.name for kind in (Window, HardwareChoices) for field in fields(kind)} | {"resume"}
 
 

@@ -52,7 +52,6 @@ def _print(overview: Overview, site: Site) -> None:
     from rich.table import Table
 
     from stillwatch.table import age, camera_table
-    from workers.overview import DEAD_S
 
     console = Console(width=None if sys.stdout.isatty() else WIDE, highlight=False, soft_wrap=True)
     console.print(camera_table(overview, site, console.width, plain=bool(console.options.ascii_only)))
@@ -60,8 +59,7 @@ def _print(overview: Overview, site: Site) -> None:
     for head in ("worker", "cameras", "host", "pid", "seen"):
         workers.add_column(head, no_wrap=True)
     for worker in overview.workers:
-        seen_s = overview.age_s(worker)
-        seen = f"{age(seen_s)} ago" + (", dead" if seen_s > DEAD_S else "")
+        seen = f"{age(overview.age_s(worker))} ago" + ("" if worker.lives(overview.now_s) else ", dead")
         workers.add_row(worker.name, str(len(worker.cameras)), worker.host, str(worker.pid), seen)
     console.print()
     console.print(workers)

@@ -1,8 +1,9 @@
 """A camera as a process of its own, well or not: `python -m tests.workers.rtsp_camera CLIP [--port P] [--trouble T]`.
 
 Prints READY and its port, and plays the clip in a loop until it is killed. Troubles: `mute` takes connections and never
-answers. The others agree to play, and then `garbage` sends packets in which the pictures are noise, `noise` sends bytes
-that are not even packets, and `flood` sends pictures as fast as they are taken.
+answers. The others agree to play, and then `garbage` sends packets in which the pictures are noise, `torn` does so with
+four of five, `noise` sends bytes that are not even packets, `flood` sends pictures as fast as they are taken, and
+`brief` sends some of them so, and hangs up.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ __all__ = ["TROUBLES"]
 
 HEADERS_BYTES = 12 + 2  # of RTP, and of a fragment of a unit of H.264
 NOISE_BYTES = 4096
+BRIEF_PICTURES = 10
+CHANGES, FRAGMENT = 1, 28  # kinds of units of H.264
 
 
 class Mute(RtspServer):
@@ -39,6 +42,21 @@ class Garbage(RtspServer):
     def _play(self, send: Callable[[bytes], None]) -> None:
         noise = random.Random(0)
         super()._play(lambda packet: send(packet[:HEADERS_BYTES] + noise.randbytes(len(packet) - HEADERS_BYTES)))
+
+
+class Torn(RtspServer):
+    """Sends whole pictures as they are, and noise for the many between them that say what has changed."""
+
+    def _play(self, send: Callable[[bytes], None]) -> None:
+        noise = random.Random(0)
+
+        def tear(packet: bytes) -> None:
+            kind, fragment = packet[12] & 31, packet[13] & 31
+            if CHANGES in (kind, fragment if kind == FRAGMENT else kind):
+                packet = packet[:HEADERS_BYTES] + noise.randbytes(len(packet) - HEADERS_BYTES)
+            send(packet)
+
+        super()._play(tear)
 
 
 class Noise(RtspServer):
@@ -65,12 +83,28 @@ class Flood(RtspServer):
             yield index
 
 
+class Brief(RtspServer):
+    """Sends a few pictures at once, and ends the connection."""
+
+    def _play(self, send: Callable[[bytes], None]) -> None:
+        client = self._clients[-1]
+        super()._play(send)
+        with suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+        client.close()
+
+    def _moments(self) -> Iterator[int]:
+        yield from range(BRIEF_PICTURES)
+
+
 TROUBLES: dict[str, type[RtspServer]] = {
     "none": RtspServer,
     "mute": Mute,
     "garbage": Garbage,
+    "torn": Torn,
     "noise": Noise,
     "flood": Flood,
+    "brief": Brief,
 }
 
 

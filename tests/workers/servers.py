@@ -23,7 +23,7 @@ class CameraProcess:
 
     Args:
         clip: H.264 without B-frames, its key frames close together (`write_clip` with options bf 0 and g 5).
-        trouble: `none`, `mute`, `garbage`, `noise` or `flood`, as `tests.workers.rtsp_camera` has them.
+        trouble: what is wrong with it, one of those that `tests.workers.rtsp_camera` has.
     """
 
     def __init__(self, clip: Path, trouble: str = "none") -> None:

@@ -127,3 +127,12 @@ def test_a_flooding_camera_does_not_wait_for_the_time_of_its_pictures(clip: Path
         began_s = time.monotonic()
         assert len(take(camera, 10 * FPS)) == 10 * FPS
         assert time.monotonic() - began_s < 5
+
+
+def test_a_brief_camera_hangs_up_after_some_pictures_and_takes_the_next_connection(clip: Path) -> None:
+    with CameraProcess(clip, "brief") as camera:
+        for _ in range(2):
+            taken: list[Frame] = []
+            with pytest.raises(SourceLost) as caught:
+                taken.extend(frames(camera))
+            assert str(caught.value) == f"{camera.url}: the stream ended; check the camera, then open it again."

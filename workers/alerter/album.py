@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pipeline.errors import OutputError, SourceCorrupt
-from pipeline.files import output_error, written_whole
+from pipeline.files import ensure_folder, written_whole
 from pipeline.policy import Policy
 from pipeline.types import Event
 from pipeline.video.clips import THUMBNAIL_QUALITY, Scene
@@ -213,7 +213,7 @@ class Album:
     def _spool(self, one: _Collected) -> Spool:
         if one.spool is None:
             path = spool_path(self._storage, one.clip.event)
-            _make(path.parent)
+            ensure_folder(path.parent)
             one.spool = Spool(path)
         return one.spool
 
@@ -273,13 +273,6 @@ def _ranges(indices: list[int]) -> Iterator[tuple[int, int]]:
 
 
 def _write(path: Path, data: bytes) -> None:
-    _make(path.parent)
+    ensure_folder(path.parent)
     with written_whole(path) as part:
         part.write_bytes(data)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error

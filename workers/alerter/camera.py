@@ -7,57 +7,36 @@ decided something, the next commit holds a checkpoint.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from pipeline.alerting.storing import restore_tracker, store_tracker
-from pipeline.alerting.tracker import Change, ChangeKind, EventTracker, Observation, View
-from pipeline.types import CoarseMap, EndReason, Event, EventKind, Geometry
+from pipeline.alerting.tracker import Change, ChangeKind
+from pipeline.types import CoarseMap
 from pipeline.video.spool import SpoolFrame
-from workers.alert import AlertState
 from workers.alerter.album import Album, spool_path
-from workers.alerter.moments import Moments
+from workers.alerter.events import CameraEvents
 from workers.alerter.presence import Presence
 from workers.alerter.reorder import REORDER_S, Lost, Over, Reorder
 from workers.alerter.room import Room
-from workers.alerter.store import Store, moment
-from workers.alerter.values import Checkpoint, ClipRow, Draft, EventRow, EventState
+from workers.alerter.store import Store
+from workers.alerter.tracking import Tracking
+from workers.alerter.values import Checkpoint, EventState, Finished
+from workers.bus.ids import numbers_of
 from workers.bus.messages import Dropped, Ended, ScoreMessage
 from workers.bus.scores import ScoreReader
 from workers.site.values import Camera
 from workers.telemetry.logs import Repeated, say
 from workers.telemetry.metrics import Metrics
 
-__all__ = ["UPDATE_S", "CameraAlerts", "Finished"]
+__all__ = ["CameraAlerts"]
 
 log = logging.getLogger(__name__)
 again = Repeated(log)
-
-UPDATE_S = 10.0
-# A tracker ends its events by itself; what outlasts this was begun by one that nobody could restore.
-FORGOTTEN_S = 60.0
-# An index that no frame has, for what a frame did not bring.
-NO_FRAME = -1
-
-
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """An event whose clip can be made.
-
-    Attributes:
-        max_clip_s: how long the clip may be.
-    """
-
-    row: EventRow
-    clip: ClipRow | None
-    max_clip_s: float
 
 
 class CameraAlerts:
@@ -67,6 +46,7 @@ class CameraAlerts:
         fence: of the lease.
         now_s: unix time by the broker's clock, as in all its methods.
     Attributes:
+        events: those that are not over.
         position: in the scores stream, after which to read.
         moved: whether it is another than at the last checkpoint.
     """
@@ -83,23 +63,13 @@ class CameraAlerts:
         now_s: float,
     ) -> None:
         self.name, self.fence = camera.name, fence
-        self._policy, self._metrics = camera.alert.policy, metrics
-        self._store, self._storage = store, storage
+        self._policy = camera.alert.policy
         self._presence = Presence(camera.alert.offline_s, now_s)
-        self._moments = Moments()
+        self._tracking = Tracking(camera.name, self._policy)
         self._reorder = Reorder()
-        self._tracker: EventTracker | None = None
-        self._model = ""
-        self._rows: dict[str, EventRow] = {}
-        self._drafts: list[Draft] = []
-        self._changed: set[str] = set()
-        self._clips: dict[str, ClipRow] = {}
-        self._finished: list[Finished] = []
         self._marks: deque[tuple[int, float, str]] = deque()
-        self._decided, self._cold = False, True
-        self.moved = False
-        self._frame_s = now_s
-        self.position = "0"
+        self._cold, self._frame_s = True, now_s
+        self.position, self.moved = "0", False
         self._album = Album(
             camera.name,
             self._policy,
@@ -108,18 +78,8 @@ class CameraAlerts:
             previews=camera.previews,
             lost=lambda why: metrics.clip_not_written(camera.name, why),
         )
-        self._resume()
-
-    @property
-    def pending(self) -> int:
-        """Events that go on, or whose clip is not handed over yet."""
-        return sum(row.kind is not EventKind.CAMERA for row in self._rows.values())
-
-    @property
-    def open_event(self) -> str:
-        """Id of the open event with the highest score; empty for none."""
-        rows = [row for row in self._rows.values() if row.state is EventState.OPEN and row.epoch]
-        return max(rows, key=lambda row: row.score).id if rows else ""
+        self.events = CameraEvents(camera.name, self._policy, store, self._album, self._tracking.times_of)
+        self._resume(store, storage)
 
     @property
     def alerted(self) -> str:
@@ -127,14 +87,10 @@ class CameraAlerts:
         index = self._reorder.index - 1
         return f"{self._reorder.epoch}-{index}" if index >= 0 else ""
 
-    @property
-    def unwritten(self) -> bool:
-        """Whether something is to be written now."""
-        return bool(self._drafts or self._clips or self._decided or self._finished)
-
     def take(self, message: ScoreMessage | Dropped | Ended, position: str, now_s: float) -> None:
         """Take in an entry of the scores stream, at a position."""
-        before, self.position, self.moved = self.position, position, True
+        before = self.position
+        self.skip(position)
         if self._reorder.add(message, before, now_s):
             if isinstance(message, ScoreMessage):
                 self._marks.append((message.epoch, message.time_s, before))
@@ -150,7 +106,7 @@ class CameraAlerts:
         """The broker has lost the scores stream: read it from its begin."""
         self.position = "0"
         self._marks.clear()
-        self._decided = True
+        self.events.decided = True
 
     def advance(self, now_s: float) -> None:
         """Deal with all that is in order by now."""
@@ -159,11 +115,11 @@ class CameraAlerts:
                 self._frame_s = now_s
                 self._score(turn, now_s)
             elif isinstance(turn, Lost):
-                self._decided = True
+                self.events.decided = True
                 count = turn.last - turn.first + 1
                 again.say(logging.WARNING, "frames were given up, nothing came of them", camera=self.name, frames=count)
             elif isinstance(turn, Over):
-                self._end_epoch(now_s)
+                self._end_epoch()
 
     def fill(self, reader: ScoreReader, now_s: float) -> None:
         """Fetch the pictures that are wanted.
@@ -171,25 +127,21 @@ class CameraAlerts:
         Raises:
             BusLost: the broker is out of reach; to be called again.
         """
-        for name, path in self._album.fill(reader).items():
-            for row in [*[draft.row for draft in self._drafts if draft.row.id == name], self._rows.get(name)]:
-                if row is not None:
-                    row.thumbnail = path
-            self._changed.add(name)
+        self.events.illustrate(self._album.fill(reader))
         stale = now_s - self._frame_s > self._policy.post_roll_s + REORDER_S
-        for clip in self._album.finished(stale=stale):
-            row = self._rows.get(clip.event)
-            if row is not None:
-                self._finished.append(Finished(row, clip, self._policy.max_clip_s))
+        self.events.complete(self._album.finished(stale=stale))
 
     def look(self, status: Mapping[str, str], now_s: float) -> None:
         """Take in what the decoder says of the camera."""
-        away, row = self._presence.look(status, now_s), self._away()
-        if away and row is None:
-            self._lose(now_s)
-        elif away is False and row is not None:
-            row.state, row.reason, row.end_at = EventState.ENDED, EndReason.BACK, now_s
-            self._draft(row, AlertState.ENDED, NO_FRAME, now_s, now_s)
+        away = self._presence.look(status, now_s)
+        if away is False:
+            self.events.find(now_s)
+        elif away:
+            assert self._presence.lost_at is not None
+            if self.events.lose(self._presence.lost_at, self._presence.error, now_s):
+                # Its frames will not go on: nothing that was seen before may last until it is back.
+                self._end_tracking()
+                self.events.decided = True
 
     def excuse(self, now_s: float) -> None:
         """The broker was away: what is heard of the camera may be old."""
@@ -202,52 +154,33 @@ class CameraAlerts:
             LeaseLost: another alerter has the camera.
         """
         store.hold(self.name, self.fence)
-        checkpoint = checkpoint or self._decided
-        for row in self._rows.values():
-            if row.id in self._changed or checkpoint:
-                store.save(row)
-        for clip in self._clips.values():
-            store.save_clip(clip)
-        for draft in self._drafts:
-            store.add_alert(draft, now_s)
+        checkpoint = checkpoint or self.events.decided
+        self.events.save(store, now_s, everything=checkpoint)
         if checkpoint:
             store.save_checkpoint(self._checkpoint())
 
     def saved(self, *, checkpoint: bool) -> list[Finished]:
         """What was to be written is on the disk: events whose clips can be made now."""
-        finished, self._finished = self._finished, []
-        self._drafts.clear()
-        self._changed.clear()
-        self._clips.clear()
-        self._decided = False
         self.moved = self.moved and not checkpoint
-        done = {one.row.id for one in finished}
-        self._rows = {
-            name: row for name, row in self._rows.items() if name not in done and row.state is not EventState.ENDED
-        }
-        return finished
+        return self.events.saved()
 
     def close(self) -> None:
         """Close all files."""
         self._album.release()
 
-    def _resume(self) -> None:
-        rows, point = self._store.unfinished(self.name), self._store.checkpoint(self.name)
-        self._rows = {row.id: row for row in rows}
-        self._remove_spools()
-        restored = point is not None and self._restore(point)
-        clips = self._store.clips(self.name)
-        over = {row.id for row in rows if row.state is EventState.CLIPPING}
-        closed = {clip.event for clip in clips.values() if self._is_past(clip.epoch)}
-        self._album.resume((clips[row.id] for row in rows if row.id in clips), over, closed)
-        for row in rows:
-            if row.state is EventState.OPEN and row.epoch and (not restored or self._is_past(row.epoch)):
-                self._end_forgotten(row, self._frame_s)
+    def _resume(self, store: Store, storage: Path) -> None:
+        self._remove_spools(store, storage)
+        point = store.checkpoint(self.name)
+        followed = point is not None and self._restore(point)
+        clips = store.clips(self.name)
+        closed = {clip.event for clip in clips.values() if self._reorder.is_past(clip.epoch)}
+        self._album.resume(self.events.known(clips), self.events.clipping, closed)
+        self.events.end_all(lambda epoch: not followed or self._reorder.is_past(epoch))
 
-    def _remove_spools(self) -> None:
+    def _remove_spools(self, store: Store, storage: Path) -> None:
         """Remove pictures of events whose clips are made: who made them died before it could."""
-        for path in spool_path(self._storage, self.name).parent.glob(f"{self.name}-*.spool"):
-            row = self._store.event(path.stem)
+        for path in spool_path(storage, self.name).parent.glob(f"{self.name}-*.spool"):
+            row = store.event(path.stem)
             if row is not None and row.state is EventState.ENDED:
                 with suppress(OSError):
                     path.unlink()
@@ -256,44 +189,15 @@ class CameraAlerts:
         """Go on from a checkpoint; whether what it followed is followed on."""
         self.position = point.position
         self._reorder = Reorder(point.epoch, point.index, closed=point.closed)
-        if not point.tracker:
-            return True
-        seen = json.loads(point.seen)
-        height, width = seen["resize"]
-        view = View(
-            self.name,
-            seen["epoch"],
-            Geometry((height, width), seen["crop"]),
-            (seen["source"][0], seen["source"][1]),
-            seen["lingering"],
-        )
-        self._tracker = restore_tracker(point.tracker, self._policy, view)
-        if self._tracker is None:
+        followed = self._tracking.restore(point)
+        if not followed:
             say(log, logging.WARNING, "what was followed cannot be restored, it begins anew", camera=self.name)
-            return False
-        self._model, self._moments = seen["model"], Moments.restored(seen["moments"])
-        return True
-
-    def _is_past(self, epoch: int) -> bool:
-        return epoch < self._reorder.epoch or (epoch == self._reorder.epoch and self._reorder.closed)
+        return followed
 
     def _checkpoint(self) -> Checkpoint:
-        reorder, tracker, seen = self._reorder, self._tracker, "{}"
-        if tracker is not None:
-            view = tracker.view
-            seen = json.dumps(
-                {
-                    "epoch": view.epoch,
-                    "resize": view.geometry.resize,
-                    "crop": view.geometry.crop,
-                    "source": view.source,
-                    "lingering": view.lingering,
-                    "model": self._model,
-                    "moments": self._moments.stored(),
-                }
-            )
-        stored = store_tracker(tracker) if tracker is not None else b""
-        return Checkpoint(self.name, self._read_again(), reorder.epoch, reorder.index, reorder.closed, stored, seen)
+        reorder = self._reorder
+        place = self.name, self._read_again(), reorder.epoch, reorder.index, reorder.closed
+        return Checkpoint(*place, *self._tracking.stored())
 
     def _read_again(self) -> str:
         """Position after which to read so that nothing that waits, nor the pictures before an event, is missed."""
@@ -305,150 +209,36 @@ class CameraAlerts:
         ):
             self._marks.popleft()
         places = [self._marks[0][2] if self._marks else None, self._reorder.held_after(), self.position]
-        return min((place for place in places if place is not None), key=_place)
+        return min((place for place in places if place is not None), key=numbers_of)
 
     def _score(self, message: ScoreMessage, now_s: float) -> None:
-        view = View(self.name, message.epoch, message.geometry, message.source, message.lingering)
-        if self._tracker is None or self._tracker.view != view or self._model != message.model:
-            self._end_tracker(now_s)
-            self._tracker, self._model = EventTracker(self._policy, view), message.model
-            self._moments = Moments()
-            self._decided = True
-        seen = self._tracker.observe(Observation(message.index, message.time_s, message.score, message.coarse))
-        self._moments.see(message.time_s, message.captured_at, seen.spots)
+        if not self._tracking.is_of(message):
+            self._end_tracking()
+            self._tracking.begin(message)
+            self.events.decided = True
+        seen = self._tracking.observe(message)
         self._cold = False
         # What has ended ends first: after a cut in the recording this frame is no part of its clip.
-        for change in seen.changes:
-            if change.kind is ChangeKind.ENDED:
-                self._end(change.event, message.index, now_s)
+        self._end_changed(seen.changes)
         combined = seen.combined
         self._album.add(SpoolFrame(message.index, message.time_s, combined.score, combined.levels, seen.spots, b""))
         for change in seen.changes:
-            self._follow(change, message, now_s)
-        if self._rows:
-            self._tell_risen(message, now_s)
+            if change.kind is ChangeKind.STARTED:
+                self.events.start(change.event, message, now_s)
+            elif change.kind is ChangeKind.UPDATED:
+                self.events.rise(change.event)
+        self.events.tell(message, now_s)
 
-    def _follow(self, change: Change, message: ScoreMessage, now_s: float) -> None:
-        event = change.event
-        if change.kind is ChangeKind.STARTED:
-            self._start(event, message, now_s)
-        elif change.kind is ChangeKind.UPDATED:
-            row = self._rows.get(event.id)
-            if row is not None and row.state is EventState.OPEN and event.score >= row.score:
-                self._take_in(row, event)
-                self._album.rise(event.id)
-
-    def _start(self, event: Event, message: ScoreMessage, now_s: float) -> None:
-        # After a restart it may be known, and even over.
-        if event.id in self._rows or self._store.event(event.id) is not None:
-            return
-        row = EventRow(
-            id=event.id,
-            camera=self.name,
-            kind=event.kind,
-            epoch=message.epoch,
-            begin_at=0.0,
-            peak_at=0.0,
-            end_at=0.0,
-            begin_s=event.begin_s,
-            picture=message.source,
-            model=message.model,
-            told_s=message.time_s,
-            told_score=event.score,
-        )
-        self._take_in(row, event)
-        self._rows[event.id] = row
-        day = f"{moment(row.begin_at):%Y-%m-%d}"
-        stem = f"events/{day}/{event.id}"
-        clip = ClipRow(event.id, self.name, message.epoch, 0.0, message.geometry, message.source, stem)
-        self._clips[event.id] = self._album.start(event, clip)
-        say(log, logging.INFO, "event started", camera=self.name, event=event.id, score=event.score)
-        self._draft(row, AlertState.STARTED, message.index, now_s, message.captured_at)
-
-    def _take_in(self, row: EventRow, event: Event) -> None:
-        row.begin_at, row.peak_at, row.end_at = self._moments.of(event)
-        row.peak_s, row.end_s, row.score, row.box = event.peak_s, event.end_s, event.score, event.box
-
-    def _tell_risen(self, message: ScoreMessage, now_s: float) -> None:
-        for row in list(self._rows.values()):
-            if row.state is not EventState.OPEN or row.epoch != message.epoch:
-                continue
-            if row.score > row.told_score and message.time_s - row.told_s >= UPDATE_S:
-                row.told_s, row.told_score = message.time_s, row.score
-                self._draft(row, AlertState.UPDATED, message.index, now_s, message.captured_at)
-            elif message.time_s - row.begin_s > self._policy.max_event_s + FORGOTTEN_S:
-                self._end_forgotten(row, now_s)
-
-    def _end(self, event: Event, index: int, now_s: float) -> None:
-        row = self._rows.get(event.id)
-        if row is None or row.state is not EventState.OPEN:
-            return
-        self._take_in(row, event)
-        row.state, row.reason = EventState.CLIPPING, event.reason
-        self._changed.add(row.id)
-        say(log, logging.INFO, "event ended", camera=self.name, event=event.id, reason=str(event.reason))
-        clip = self._album.end(event)
-        if clip is not None:
-            self._clips[row.id] = clip
-        else:
-            self._finished.append(Finished(row, None, 0.0))
-
-    def _end_forgotten(self, row: EventRow, now_s: float) -> None:
-        """End an event that no tracker follows any more."""
-        row.reason = EndReason.FOOTAGE
-        event = row.as_event()
-        row.state = EventState.CLIPPING
-        self._changed.add(row.id)
-        self._decided = True
-        clip = self._album.end(event)
-        if clip is not None:
-            self._clips[row.id] = clip
-        else:
-            self._finished.append(Finished(row, None, 0.0))
-
-    def _end_epoch(self, now_s: float) -> None:
-        self._end_tracker(now_s)
+    def _end_epoch(self) -> None:
+        self._end_tracking()
         self._album.close()
-        self._decided = True
-        for row in list(self._rows.values()):
-            if row.state is EventState.OPEN and row.epoch and self._is_past(row.epoch):
-                self._end_forgotten(row, now_s)
+        self.events.decided = True
+        self.events.end_all(self._reorder.is_past)
 
-    def _end_tracker(self, now_s: float) -> None:
-        tracker, self._tracker = self._tracker, None
-        if tracker is not None:
-            for change in tracker.finish():
-                self._end(change.event, NO_FRAME, now_s)
+    def _end_tracking(self) -> None:
+        self._end_changed(self._tracking.finish())
 
-    def _lose(self, now_s: float) -> None:
-        lost_at = self._presence.lost_at
-        assert lost_at is not None
-        name = f"{self.name}-{int(lost_at * 1000)}-offline"
-        if self._store.event(name) is not None:
-            return
-        row = EventRow(
-            id=name,
-            camera=self.name,
-            kind=EventKind.CAMERA,
-            begin_at=lost_at,
-            peak_at=lost_at,
-            end_at=lost_at,
-            error=self._presence.error,
-        )
-        self._rows[name] = row
-        self._draft(row, AlertState.STARTED, NO_FRAME, now_s, now_s)
-        # Its frames will not go on: nothing that was seen before may last until it is back.
-        self._end_tracker(now_s)
-        self._decided = True
-
-    def _away(self) -> EventRow | None:
-        return next((row for row in self._rows.values() if row.kind is EventKind.CAMERA), None)
-
-    def _draft(self, row: EventRow, state: AlertState, index: int, now_s: float, frame_at: float) -> None:
-        self._changed.add(row.id)
-        self._drafts.append(Draft(replace(row), state, index, now_s, frame_at))
-
-
-def _place(position: str) -> tuple[int, int]:
-    first, _, second = position.partition("-")
-    return int(first), int(second or 0)
+    def _end_changed(self, changes: Sequence[Change]) -> None:
+        for change in changes:
+            if change.kind is ChangeKind.ENDED:
+                self.events.end(change.event)

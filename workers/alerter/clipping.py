@@ -15,15 +15,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline.errors import OutputError, StillwatchError
-from pipeline.files import output_error, written_whole
+from pipeline.files import ensure_folder, written_whole
 from pipeline.video.spool import write_clip
 from workers.alert import AlertState
 from workers.alerter.album import spool_path
-from workers.alerter.camera import NO_FRAME, Finished
 from workers.alerter.database import DatabaseFull
 from workers.alerter.desk import Desk
 from workers.alerter.store import LeaseLost, Store, moment
-from workers.alerter.values import ClipRow, Draft, EventRow, EventState
+from workers.alerter.values import NO_FRAME, ClipRow, Draft, EventRow, EventState, Finished
 from workers.telemetry.logs import Repeated, say
 
 __all__ = ["Clipper"]
@@ -104,7 +103,7 @@ class Clipper:
 
     def _write_video(self, row: EventRow, clip: ClipRow, spool: Path, stem: Path, max_clip_s: float) -> None:
         def write() -> None:
-            _make_folder(stem.parent)
+            ensure_folder(stem.parent)
             made = write_clip(spool, stem, row.as_event(), clip.geometry, clip.source, max_clip_s)
             row.clip = f"{clip.stem}.mp4" if made.video else row.clip
             row.thumbnail = f"{clip.stem}.jpg" if made.thumbnail else row.thumbnail
@@ -140,16 +139,9 @@ def _write_json(path: Path, row: EventRow) -> None:
     known = asdict(row)
     times = {name: moment(known[name]).isoformat(timespec="milliseconds") for name in ("begin_at", "peak_at", "end_at")}
     event = {name: known[name] for name in KEPT_FIELDS} | times
-    _make_folder(path.parent)
+    ensure_folder(path.parent)
     with written_whole(path) as part:
         part.write_text(json.dumps(event, indent=2) + "\n")
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(folder, error) from error
 
 
 def _size(path: Path) -> int:

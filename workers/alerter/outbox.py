@@ -7,6 +7,7 @@ import sqlite3
 
 from workers.alerter.store import Store
 from workers.bus.feed import AlertFeed, FeedLost
+from workers.bus.ids import numbers_of
 from workers.telemetry.logs import say
 from workers.telemetry.metrics import Metrics
 
@@ -44,8 +45,7 @@ class Outbox:
 
     def look(self) -> None:
         """See whether the bus has lost alerts; they are to be published again then."""
-        ms, _, seq = self._feed.last_id().partition("-")
-        last = (int(ms), int(seq))
+        last = numbers_of(self._feed.last_id())
         if last >= self._reached:
             return
         with self._store.transaction():

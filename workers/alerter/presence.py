@@ -7,12 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from workers.bus.status import CameraState
+from workers.bus.status import DEAD_S, CameraState, number_in
 
 __all__ = ["GRACE_S", "Presence"]
 
-# A decoder writes each second: one that is silent for so long does not live.
-SILENT_S = 5.0
 # Whoever has just begun, or has just found the broker again, has not heard from everybody yet.
 GRACE_S = 10.0
 NO_DECODER = "no decoder reads it"
@@ -38,7 +36,7 @@ class Presence:
 
     def look(self, status: Mapping[str, str], now_s: float) -> bool | None:
         """True where it is away for too long, False where it is in reach, None where nobody knows yet."""
-        state, silent = status.get("state", ""), now_s - _number(status.get("decoder_at", "")) > SILENT_S
+        state, silent = status.get("state", ""), now_s - (number_in(status, "decoder_at") or 0.0) > DEAD_S
         if state == CameraState.ENDED:
             self.lost_at = None
             return False
@@ -52,12 +50,5 @@ class Presence:
 
     def _lost_at(self, status: Mapping[str, str], now_s: float, *, silent: bool) -> float:
         """When it was lost; where nobody ever saw it, now."""
-        said = _number(status.get("decoder_at" if silent else "since", ""))
+        said = number_in(status, "decoder_at" if silent else "since") or 0.0
         return min(said, now_s) if said > 0 else now_s
-
-
-def _number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return 0.0

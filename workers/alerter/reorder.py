@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from workers.bus.ids import numbers_of
 from workers.bus.messages import Dropped, Ended, ScoreMessage
 
 __all__ = ["REORDER_S", "Lost", "Over", "Reorder", "Turn"]
@@ -83,12 +84,11 @@ class Reorder:
     def held_after(self) -> str | None:
         """Position after which to read so that everything that waits here is read again; None where nothing waits."""
         waiting = list(self._all())
-        return min(waiting, key=lambda one: _place(one.position)).position if waiting else None
+        return min(waiting, key=lambda one: numbers_of(one.position)).position if waiting else None
 
-    def due_s(self) -> float | None:
-        """When the wait for what is missing is over; None where nothing is missing."""
-        reads_s = [one.read_s for one in self._all()]
-        return min(reads_s) + REORDER_S if reads_s else None
+    def is_past(self, epoch: int) -> bool:
+        """Whether an epoch is over."""
+        return epoch < self.epoch or (epoch == self.epoch and self.closed)
 
     def _all(self) -> Iterator[_Waiting]:
         for waiting in self._epochs.values():
@@ -148,8 +148,3 @@ class Reorder:
         self._epochs.pop(self.epoch, None)
         self._ends.pop(self.epoch, None)
         return Over(self.epoch, told)
-
-
-def _place(position: str) -> tuple[int, int]:
-    first, _, second = position.partition("-")
-    return int(first), int(second or 0)

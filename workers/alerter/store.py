@@ -19,14 +19,13 @@ from workers.alerter.values import Checkpoint, ClipRow, Draft, EventRow, EventSt
 from workers.bus.bounds import ALERTS_KEPT
 from workers.site.values import Webhook
 
-__all__ = ["HOOK_HOURS", "Hooks", "LeaseLost", "Store", "hook_name", "moment"]
+__all__ = ["HOOK_HOURS", "LeaseLost", "Store", "hook_name", "moment"]
 
 # How long a webhook may be away.
 HOOK_HOURS = 24
 # An alert's second number: 30 bits that are this database's own, then the place within its millisecond.
 PLACE_BITS = 20
 
-Hooks = Sequence[Webhook]
 EVENT_FIELDS = [field.name for field in fields(EventRow)]
 SAVE_EVENT = (
     f"INSERT INTO events ({', '.join(EVENT_FIELDS)}) VALUES ({', '.join('?' * len(EVENT_FIELDS))}) "  # noqa: S608
@@ -55,7 +54,7 @@ class Store:
         hooks: who is to hear of alerts that are added.
     """
 
-    def __init__(self, storage: Path, hooks: Hooks = ()) -> None:
+    def __init__(self, storage: Path, hooks: Sequence[Webhook] = ()) -> None:
         self.database = Database(storage)
         self.transaction = self.database.transaction
         self._hooks = [(hook_name(hook), hook) for hook in hooks]

@@ -8,7 +8,10 @@ from enum import StrEnum
 from pipeline.types import Box, EndReason, Event, EventKind, Geometry, Size
 from workers.alert import AlertState
 
-__all__ = ["Checkpoint", "ClipRow", "Draft", "EventRow", "EventState"]
+__all__ = ["NO_FRAME", "Checkpoint", "ClipRow", "Draft", "EventRow", "EventState", "Finished"]
+
+# An index that no frame has, for what a frame did not bring.
+NO_FRAME = -1
 
 
 class EventState(StrEnum):
@@ -85,6 +88,20 @@ class ClipRow:
     geometry: Geometry
     source: Size
     stem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """An event whose clip can be made.
+
+    Attributes:
+        clip: None where nothing was collected for one.
+        max_clip_s: how long it may be.
+    """
+
+    row: EventRow
+    clip: ClipRow | None
+    max_clip_s: float
 
 
 @dataclass(frozen=True, slots=True)

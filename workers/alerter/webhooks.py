@@ -17,7 +17,6 @@ import hashlib
 import hmac
 import http.client
 import logging
-import random
 import ssl
 import threading
 import time
@@ -28,23 +27,19 @@ from workers.alerter.desk import Desk
 from workers.alerter.store import HOOK_HOURS, Store, hook_name
 from workers.site.values import Webhook
 from workers.telemetry.logs import Repeated, say
+from workers.timing import backoff_s
 
-__all__ = ["Webhooks", "backoff_s"]
+__all__ = ["Webhooks"]
 
 log = logging.getLogger(__name__)
 again = Repeated(log)
 
 POLL_S = 0.25
-FIRST_S, MOST_S = 1.0, 600.0
+# How long it is left alone after an attempt that failed.
+FIRST_S, MOST_S, REST_S = 1.0, 600.0, 60.0
 # Of one webhook in a row, before the others have their turn.
 SOME = 10
 DUE = "SELECT * FROM deliveries WHERE hook = ? AND next_at <= ? ORDER BY ms, seq LIMIT ?"
-
-
-def backoff_s(tries: int) -> float:
-    """How long to wait after so many attempts: 1 s, twice as long each time, at most 10 minutes; half by chance."""
-    whole_s = min(MOST_S, FIRST_S * 2.0 ** min(tries - 1, 20))
-    return whole_s * random.uniform(0.5, 1.0)
 
 
 class Webhooks:
@@ -94,13 +89,13 @@ class Webhooks:
                 self._done(store, key, "delivered")
                 continue
             failures += 1
-            self._rests[name] = (failures, time.monotonic() + min(60.0, backoff_s(failures)))
+            self._rests[name] = (failures, time.monotonic() + min(REST_S, backoff_s(failures, FIRST_S, MOST_S)))
             again.say(logging.WARNING, "a webhook does not take alerts", webhook=hook.where, why=problem)
             self._postpone(store, key, row["tries"] + 1, row["until_at"], hook)
             return
 
     def _postpone(self, store: Store, key: tuple[str, int, int], tries: int, until_at: float, hook: Webhook) -> None:
-        next_at = self._desk.now_s() + backoff_s(tries)
+        next_at = self._desk.now_s() + backoff_s(tries, FIRST_S, MOST_S)
         if next_at > until_at:
             alert = f"{key[1]}-{key[2]}"
             say(log, logging.ERROR, f"given up after {HOOK_HOURS} hours", webhook=hook.where, alert=alert)

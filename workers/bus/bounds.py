@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["ALERTS_KEPT", "DEAD_KEPT", "SCORES_KEPT"]
+__all__ = ["ALERTS_KEPT", "DEAD_KEPT", "FULL_SHARE", "SCORES_KEPT"]
 
 # Entries of the scores stream of one camera: minutes, for readers that come late or were away. About 2 kB each.
 SCORES_KEPT = 2000
@@ -10,3 +10,5 @@ SCORES_KEPT = 2000
 ALERTS_KEPT = 10_000
 # Notes of what nobody could read or score.
 DEAD_KEPT = 1000
+# At the limit the broker refuses everything but what is said to free memory; frames stop before.
+FULL_SHARE = 0.8

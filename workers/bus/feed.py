@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from pipeline.errors import BusError
 from workers.bus.bounds import ALERTS_KEPT
 from workers.bus.connection import Command, Connection, Script
+from workers.bus.ids import last_id
 from workers.bus.keys import ALERTS
 
 __all__ = ["AlertFeed", "FeedLost"]
@@ -69,14 +70,7 @@ class AlertFeed:
 
     def last_id(self) -> str:
         """Id of the last alert that was written; "0-0" where the stream is new, or was lost."""
-        try:
-            info = self._connection.do("XINFO STREAM", ALERTS)
-        except BusError as error:
-            if "no such key" in str(error):
-                return "0-0"
-            raise
-        last: bytes = info["last-generated-id"]
-        return last.decode()
+        return last_id(self._connection, ALERTS)
 
     def read(self, after: str, most: int, wait_ms: int) -> Sequence[tuple[str, bytes]]:
         """Alerts after an id: their ids and their JSON, as it is there; "0" reads from the first that is kept."""

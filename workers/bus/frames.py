@@ -11,15 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
+from workers.bus.bounds import SCORES_KEPT
 from workers.bus.connection import Command, Connection, Script
+from workers.bus.dead import TELL, note_dead
+from workers.bus.ids import last_id, numbers_of
 from workers.bus.keys import GROUP, Keys
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage
 
-__all__ = ["DEAD_KEPT", "SCORES_KEPT", "Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
-
-# Entries of a scores stream: minutes of a camera, for readers that come late or were away.
-SCORES_KEPT = 2000
-DEAD_KEPT = 1000
+__all__ = ["Delivery", "FrameReader", "FrameWriter", "Settlement", "TakenOver"]
 
 # KEYS: frames, scores. ARGV: group, entries to keep of scores, id, fields of the score. 1 if it was still to settle.
 SETTLE = Script("""
@@ -42,9 +41,6 @@ for _, entry in ipairs(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', many)) d
 end
 return many
 """)
-
-# KEYS: scores, or what is dead. ARGV: entries to keep, fields.
-TELL = Script("return redis.call('XADD', KEYS[1], 'MAXLEN', '~', ARGV[1], '*', unpack(ARGV, 2))")
 
 # KEYS: frames. ARGV: group. Nothing where it is there; made at the memory limit too, since only scorers free memory.
 JOIN = Script("""
@@ -100,32 +96,9 @@ class FrameWriter:
         calls = [((self._keys.scores(camera),), (SCORES_KEPT, *one.fields())) for one in said]
         self._connection.run(TELL, calls)
 
-    def last_id(self, camera: str) -> tuple[int, int]:
-        """Epoch and index of the last frame that was ever on the stream of a camera; (0, 0) where there was none."""
-        try:
-            info = self._connection.do("XINFO STREAM", self._keys.frames(camera))
-        except BusError as error:
-            if "no such key" in str(error):
-                return 0, 0
-            raise
-        epoch, _, index = info["last-generated-id"].partition(b"-")
-        return int(epoch), int(index)
-
-    def last_epoch(self, camera: str) -> int:
-        """The latest epoch on the frames stream of a camera; 0 where there is none."""
-        return self.last_frame(camera)[0]
-
     def last_frame(self, camera: str) -> tuple[int, int]:
         """Epoch and index of the frame that was published last, wherever it is by now; zeros where there was none."""
-        try:
-            info = self._connection.do("XINFO STREAM", self._keys.frames(camera))
-        except BusError as error:
-            if "no such key" in str(error):
-                return 0, 0
-            raise
-        last: bytes = info["last-generated-id"]
-        epoch, _, index = last.partition(b"-")
-        return int(epoch), int(index)
+        return numbers_of(last_id(self._connection, self._keys.frames(camera)))
 
     def _check_order(self, stream: str, frame: FrameMessage, error: BusError) -> None:
         if "equal or smaller" not in str(error):
@@ -235,13 +208,10 @@ class FrameReader:
 
     def bury(self, delivery: Delivery, why: str) -> bool:
         """Give up a frame that failed too often or is unreadable: drop it, and keep a note without its picture."""
-        epoch, _, index = delivery.id.partition(b"-")
-        dropped = Dropped(int(epoch), int(index), Drop.FAILED)
+        dropped = Dropped(*numbers_of(delivery.id.decode()), Drop.FAILED)
         done = self.settle([Settlement(delivery.camera, delivery.id, dropped.fields())])[0]
         if done:
-            stream = self._keys.dead(self._keys.shard(delivery.camera))
-            note = ("camera", delivery.camera, "id", delivery.id, "times", delivery.times, "why", why)
-            self._connection.run(TELL, [((stream,), (DEAD_KEPT, "v", "1", *note))])
+            note_dead(self._connection, self._keys, delivery.camera, delivery.id.decode(), why, delivery.times)
         return done
 
     def _times(self, claimed: Sequence[tuple[str, bytes, Fields]]) -> list[int]:

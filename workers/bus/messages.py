@@ -7,20 +7,16 @@ tenth of what as many fields of their own would. Sizes are checked against the h
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, NoReturn
 
 import numpy as np
 
-from pipeline.errors import BusError
 from pipeline.types import CoarseMap, Geometry, Image, Size
+from workers.bus.heads import Fields, entry, finite, number, opened, refuse, size, whole
+from workers.bus.ids import numbers_of
 
 __all__ = [
-    "VERSION",
     "Drop",
     "Dropped",
     "Ended",
@@ -31,13 +27,8 @@ __all__ = [
     "score_message",
 ]
 
-VERSION = b"1"
-# Far above what any camera gives at model or display size.
-LONGEST_SIDE = 4096
+# Far above what any camera gives at display size.
 MOST_JPEG_BYTES = 8 << 20
-MOST_HEAD_BYTES = 4096
-
-Fields = Mapping[bytes, bytes]
 
 
 class Drop(StrEnum):
@@ -79,7 +70,7 @@ class FrameMessage:
         """Names and values of the entry."""
         height, width, _ = self.pixels.shape
         head = {"time_s": self.time_s, "captured_at": self.captured_at, "source": self.source, "size": (height, width)}
-        return ["v", VERSION, "head", _dumped(head), "data", self.pixels.data.cast("B")]
+        return entry(head, self.pixels.data.cast("B"))
 
     @classmethod
     def read(cls, name: bytes, fields: Fields) -> FrameMessage:
@@ -88,13 +79,13 @@ class FrameMessage:
         Raises:
             BusError: it is of another version, or is not what it says.
         """
-        epoch, index = _id(name)
-        head, data = _opened(fields), fields.get(b"data", b"")
-        height, width = _size(head, "size")
+        epoch, index = numbers_of(name.decode())
+        head, data = opened(fields), fields.get(b"data", b"")
+        height, width = size(head, "size")
         if len(data) != height * width * 3:
-            _refuse(f"its picture has {len(data)} bytes, not {height} x {width} x 3")
+            refuse(f"its picture has {len(data)} bytes, not {height} x {width} x 3")
         pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-        return cls(epoch, index, _number(head, "time_s"), _number(head, "captured_at"), _size(head, "source"), pixels)
+        return cls(epoch, index, number(head, "time_s"), number(head, "captured_at"), size(head, "source"), pixels)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +105,7 @@ class PreviewMessage:
     def fields(self) -> list[object]:
         """Names and values of the entry."""
         head = {"time_s": self.time_s, "captured_at": self.captured_at}
-        return ["v", VERSION, "head", _dumped(head), "data", self.jpeg]
+        return entry(head, self.jpeg)
 
     @classmethod
     def read(cls, name: bytes, fields: Fields) -> PreviewMessage:
@@ -123,11 +114,11 @@ class PreviewMessage:
         Raises:
             BusError: as `FrameMessage.read`.
         """
-        epoch, index = _id(name)
-        head, data = _opened(fields), fields.get(b"data", b"")
+        epoch, index = numbers_of(name.decode())
+        head, data = opened(fields), fields.get(b"data", b"")
         if not 0 < len(data) <= MOST_JPEG_BYTES:
-            _refuse(f"its JPEG has {len(data)} bytes")
-        return cls(epoch, index, _number(head, "time_s"), _number(head, "captured_at"), data)
+            refuse(f"its JPEG has {len(data)} bytes")
+        return cls(epoch, index, number(head, "time_s"), number(head, "captured_at"), data)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -181,7 +172,7 @@ class ScoreMessage:
             "lingering": self.lingering,
             "scoring_ms": round(self.scoring_ms, 3),
         }
-        return ["v", VERSION, "head", _dumped(head), "data", self.coarse.levels.tobytes()]
+        return entry(head, self.coarse.levels.tobytes())
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +185,7 @@ class Dropped:
 
     def fields(self) -> list[object]:
         """Names and values of the entry."""
-        return ["v", VERSION, "head", _dumped({"epoch": self.epoch, "index": self.index, "dropped": self.reason})]
+        return entry({"epoch": self.epoch, "index": self.index, "dropped": self.reason})
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +197,7 @@ class Ended:
 
     def fields(self) -> list[object]:
         """Names and values of the entry."""
-        return ["v", VERSION, "head", _dumped({"epoch": self.epoch, "index": self.index, "ended": True})]
+        return entry({"epoch": self.epoch, "index": self.index, "ended": True})
 
 
 def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
@@ -215,94 +206,39 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
     Raises:
         BusError: it is of another version, or is not what it says.
     """
-    head = _opened(fields)
-    epoch, index = _whole(head, "epoch"), _whole(head, "index")
+    head = opened(fields)
+    epoch, index = whole(head, "epoch"), whole(head, "index")
     if "dropped" in head:
         if head["dropped"] not in list(Drop):
-            _refuse(f"it was dropped because of {str(head['dropped'])[:20]!r}")
+            refuse(f"it was dropped because of {str(head['dropped'])[:20]!r}")
         return Dropped(epoch, index, Drop(head["dropped"]))
     if "ended" in head:
         return Ended(epoch, index)
-    grid, data = _size(head, "grid"), fields.get(b"data", b"")
+    grid, data = size(head, "grid"), fields.get(b"data", b"")
     if len(data) != grid[0] * grid[1]:
-        _refuse(f"its map has {len(data)} bytes, not {grid[0]} x {grid[1]}")
+        refuse(f"its map has {len(data)} bytes, not {grid[0]} x {grid[1]}")
     levels = np.frombuffer(data, np.uint8).reshape(grid)
     peak = head.get("peak")
     if not (isinstance(peak, list) and len(peak) == 2):
-        _refuse("its peak is not a point")
-    crop = None if head.get("crop") is None else _whole(head, "crop")
+        refuse("its peak is not a point")
+    crop = None if head.get("crop") is None else whole(head, "crop")
     try:
-        geometry = Geometry(_size(head, "resize"), crop)
+        geometry = Geometry(size(head, "resize"), crop)
     except ValueError as error:
-        _refuse(str(error))
+        refuse(str(error))
     return ScoreMessage(
         epoch=epoch,
         index=index,
-        time_s=_number(head, "time_s"),
-        captured_at=_number(head, "captured_at"),
-        source=_size(head, "source"),
-        scored_at=_number(head, "scored_at"),
-        score=_number(head, "score"),
-        raw_score=_number(head, "raw_score"),
-        peak=(_finite(peak[0], "peak"), _finite(peak[1], "peak")),
+        time_s=number(head, "time_s"),
+        captured_at=number(head, "captured_at"),
+        source=size(head, "source"),
+        scored_at=number(head, "scored_at"),
+        score=number(head, "score"),
+        raw_score=number(head, "raw_score"),
+        peak=(finite(peak[0], "peak"), finite(peak[1], "peak")),
         coarse=CoarseMap(levels),
         geometry=geometry,
         model=str(head.get("model", ""))[:64],
-        lingering=_number(head, "lingering"),
-        scoring_ms=_number(head, "scoring_ms"),
+        lingering=number(head, "lingering"),
+        scoring_ms=number(head, "scoring_ms"),
     )
-
-
-def _dumped(head: Mapping[str, object]) -> bytes:
-    return json.dumps(head, separators=(",", ":"), allow_nan=False).encode()
-
-
-def _opened(fields: Fields) -> dict[str, Any]:
-    version, text = fields.get(b"v", b""), fields.get(b"head", b"")
-    if version != VERSION:
-        _refuse(f"it has version {version[:8].decode('latin-1')!r}, this stillwatch reads {VERSION.decode()!r}")
-    if len(text) > MOST_HEAD_BYTES:
-        _refuse(f"its head has {len(text)} bytes")
-    try:
-        head = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise BusError("a message is unreadable: its head is not JSON.") from error
-    if not isinstance(head, dict):
-        _refuse("its head is not an object")
-    return head
-
-
-def _id(name: bytes) -> tuple[int, int]:
-    epoch, _, index = name.partition(b"-")
-    return int(epoch), int(index)
-
-
-def _number(head: dict[str, Any], key: str) -> float:
-    return _finite(head.get(key), key)
-
-
-def _finite(value: object, key: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        _refuse(f"its {key} is not a number")
-    return float(value)
-
-
-def _whole(head: dict[str, Any], key: str) -> int:
-    value = head.get(key)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 1 << 63:
-        _refuse(f"its {key} is not a whole number")
-    return value
-
-
-def _size(head: dict[str, Any], key: str) -> Size:
-    size = head.get(key)
-    sides = size if isinstance(size, list) and len(size) == 2 else [0, 0]
-    if not all(isinstance(side, int) and not isinstance(side, bool) and 0 < side <= 1 << 15 for side in sides):
-        _refuse(f"its {key} is not a size")
-    if key != "source" and max(sides) > LONGEST_SIDE:
-        _refuse(f"its {key} is {sides[0]} x {sides[1]}, more than {LONGEST_SIDE}")
-    return sides[0], sides[1]
-
-
-def _refuse(what: str) -> NoReturn:
-    raise BusError(f"a message is unreadable: {what}.")

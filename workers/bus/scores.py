@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipeline.errors import BusError
-from workers.bus.bounds import DEAD_KEPT
 from workers.bus.connection import Connection
+from workers.bus.dead import note_dead
+from workers.bus.ids import last_id
 from workers.bus.keys import Keys
 from workers.bus.messages import Fields, PreviewMessage
 
@@ -51,14 +52,7 @@ class ScoreReader:
 
     def last_position(self, camera: str) -> str:
         """Id of the last entry that was ever written; "0-0" for none. An earlier one than before: data was lost."""
-        try:
-            info = self._connection.do("XINFO STREAM", self._keys.scores(camera))
-        except BusError as error:
-            if "no such key" in str(error):
-                return "0-0"
-            raise
-        last: bytes = info["last-generated-id"]
-        return last.decode()
+        return last_id(self._connection, self._keys.scores(camera))
 
     def previews(self, camera: str, epoch: int, first: int, last: int) -> list[PreviewMessage]:
         """Previews of the frames from index `first` to `last` of an epoch that are still there; unreadable ones not."""
@@ -73,10 +67,4 @@ class ScoreReader:
 
     def bury(self, entry: Entry, why: str) -> None:
         """Keep a note of an entry that nobody can read."""
-        stream = self._keys.dead(self._keys.shard(entry.camera))
-        note = ("camera", entry.camera, "id", entry.position, "times", 1, "why", why)
-        self._connection.do("XADD", stream, "MAXLEN", "~", DEAD_KEPT, "*", "v", "1", *note)
-
-    def trim(self, camera: str, position: str) -> None:
-        """Let go of the scores up to a position, which every reader has passed."""
-        self._connection.do("XTRIM", self._keys.scores(camera), "MINID", "~", position)
+        note_dead(self._connection, self._keys, entry.camera, entry.position, why)

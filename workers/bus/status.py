@@ -10,6 +10,9 @@ or have no clip yet. A run of recordings ends by itself when all have ended, all
 from __future__ import annotations
 
 import json
+import math
+import os
+import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
@@ -17,7 +20,10 @@ from enum import StrEnum
 from workers.bus.connection import Connection, Script
 from workers.bus.keys import Keys
 
-__all__ = ["CameraState", "Role", "StatusBoard", "WorkerNote"]
+__all__ = ["DEAD_S", "CameraState", "Role", "StatusBoard", "WorkerNote", "number_in"]
+
+# Workers write each second: one that was silent for so long is dead, or out of reach.
+DEAD_S = 5.0
 
 # Written at the memory limit too: somebody has to say why.
 WRITE = Script("return redis.call('HSET', KEYS[1], unpack(ARGV))")
@@ -76,6 +82,15 @@ class WorkerNote:
     models: Mapping[str, str] | None = None
     seen_at: float = 0.0
 
+    @classmethod
+    def of_this_process(cls, name: str, role: Role, cameras: Sequence[str]) -> WorkerNote:
+        """What the worker in this process says."""
+        return cls(name, role, socket.gethostname(), os.getpid(), tuple(cameras))
+
+    def lives(self, now_s: float) -> bool:
+        """Whether it has spoken lately."""
+        return now_s - self.seen_at <= DEAD_S
+
 
 class StatusBoard:
     """Reads and writes states."""
@@ -121,14 +136,19 @@ class StatusBoard:
                     found[name] = note
         return list(found.values())
 
-    def forget(self, note: WorkerNote) -> None:
-        """Remove what a worker that is long dead has said."""
-        self.sign_out(note)
-
     def lease(self, camera: str, who: str, seconds: float) -> int:
         """Take or keep a camera's alerts: a number that rises with each change of hands; 0 where another has it."""
         keys = (self._keys.lease(camera),)
         return int(self._connection.run(LEASE, [(keys, (who, int(seconds * 1000)))])[0])
+
+
+def number_in(status: Mapping[str, str], field: str) -> float | None:
+    """A field of a camera's state that is a number; None where it says none."""
+    try:
+        number = float(status.get(field, ""))
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
 
 
 def _texts(reply: Mapping[bytes, bytes]) -> dict[str, str]:

@@ -14,7 +14,6 @@ from workers.bus.connection import BusLost, Connection
 from workers.bus.keys import Keys
 from workers.bus.status import Role, StatusBoard, WorkerNote
 from workers.checking.finding import Finding, failed, fine, warned
-from workers.overview import DEAD_S
 from workers.site.memory import broker_memory
 from workers.site.values import Site
 
@@ -50,7 +49,7 @@ def check_workers(site: Site, cards: Mapping[str, ModelCard]) -> list[Finding]:
             notes = StatusBoard(connection, Keys(site.shards)).workers(site.shards)
     except BusError:
         return []  # said of the broker already
-    scorers = [note for note in notes if note.role is Role.SCORER and now_s - note.seen_at <= DEAD_S]
+    scorers = [note for note in notes if note.role is Role.SCORER and note.lives(now_s)]
     return [finding for name in site.cameras for finding in _models(name, scorers, cards.get(name))]
 
 

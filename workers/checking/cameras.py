@@ -15,7 +15,7 @@ from workers.checking.probe import Probed, probe_sources
 from workers.site.cameras import Camera, Pace
 from workers.site.values import Site
 
-__all__ = ["Looked", "check_cameras", "fit_command", "shown_sizes"]
+__all__ = ["check_cameras", "fit_command", "shown_sizes"]
 
 Looked = Mapping[str, Probed]
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from pipeline.errors import StillwatchError
-
-__all__ = ["Finding", "Level", "failed", "fine", "said_of", "warned"]
+__all__ = ["Finding", "Level", "failed", "fine", "warned"]
 
 
 class Level(StrEnum):
@@ -46,11 +43,3 @@ def warned(what: str, text: str) -> Finding:
 def failed(what: str, text: str) -> Finding:
     """Something must be done."""
     return Finding(Level.FAIL, what, text)
-
-
-def said_of(what: str, look: Callable[[], list[Finding]]) -> list[Finding]:
-    """What a look found; or the error that it ended with."""
-    try:
-        return look()
-    except StillwatchError as error:
-        return [failed(what, str(error))]

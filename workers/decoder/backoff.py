@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import random
+from workers.timing import backoff_s
 
 __all__ = ["Backoff"]
 
@@ -13,8 +13,6 @@ LOST_CAP_S = 3.0
 # What answers and refuses (a wrong password, another path) is for people to put right, and some cameras lock out who
 # asks too often.
 REFUSED_CAP_S = 30.0
-# Many cameras that one switch took away must not come back in step.
-JITTER = (0.5, 1.0)
 # Who was online for so long has earned a quick first try again.
 STEADY_S = 60.0
 
@@ -39,6 +37,5 @@ class Backoff:
         """
         if lost != self._lost:
             self._times, self._lost = 0, lost
-        wait_s = min(FIRST_S * 2.0**self._times, LOST_CAP_S if lost else REFUSED_CAP_S)
-        self._times = min(self._times + 1, 16)
-        return wait_s * random.uniform(*JITTER)
+        self._times += 1
+        return backoff_s(self._times, FIRST_S, LOST_CAP_S if lost else REFUSED_CAP_S)

@@ -10,7 +10,7 @@ import time
 from pipeline.errors import BusError, SourceError, SourceLost
 from workers.bus.connection import Connection
 from workers.bus.frames import FrameWriter, TakenOver
-from workers.bus.status import CameraState, StatusBoard
+from workers.bus.status import DEAD_S, CameraState, StatusBoard, number_in
 from workers.decoder.backoff import Backoff
 from workers.decoder.calls import Calls
 from workers.decoder.outbox import Outbox
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 
 # How long a decoder stands back before it looks whether the one that took its place is still there.
 TAKEN_OVER_S = 30.0
-# A worker is dead when it has not been seen for so long.
-DEAD_S = 5.0
 BUS_WAIT_S = 0.5
 PAY_S = 0.5
 
@@ -153,7 +151,7 @@ class CameraThread:
 
     def _other_lives(self, around: Surroundings) -> bool:
         said = around.board.read([self._camera.name])[self._camera.name]
-        seen_at = float(said.get("decoder_at", 0))
+        seen_at = number_in(said, "decoder_at") or 0.0
         return said.get("decoder") != self._tools.name and self._tools.link.now_s() - seen_at < DEAD_S
 
     def _stand_back(self, around: Surroundings, error: str) -> None:

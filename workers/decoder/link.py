@@ -9,12 +9,12 @@ from __future__ import annotations
 import threading
 import time
 
+from workers.bus.bounds import FULL_SHARE
 from workers.bus.connection import Connection
+from workers.timing import Due
 
 __all__ = ["Link"]
 
-# At the limit the broker refuses everything but what is said to free memory; frames stop before.
-FULL_SHARE = 0.8
 LOOK_S = 1.0
 
 
@@ -24,7 +24,7 @@ class Link:
     def __init__(self) -> None:
         self._up = threading.Event()
         self._offset_s = time.time() - time.monotonic()
-        self._looked_s = -LOOK_S
+        self._look = Due(LOOK_S)
         self.memory_share = 0.0
 
     @property
@@ -51,9 +51,9 @@ class Link:
         Raises:
             BusError: it does not answer, or refuses.
         """
-        if self.up and time.monotonic() - self._looked_s < LOOK_S:
+        if self.up and not self._look:
             return
-        self._looked_s = time.monotonic()
+        self._look.done()
         self.memory_share = connection.memory_share()
         self._offset_s = connection.now_s() - time.monotonic()
         self._up.set()

@@ -10,6 +10,7 @@ import logging
 from collections import deque
 
 from pipeline.errors import BusError
+from workers.bus.bounds import SCORES_KEPT
 from workers.bus.connection import BusFull, BusLost
 from workers.bus.frames import FrameWriter, TakenOver
 from workers.bus.messages import Drop, Dropped, Ended, FrameMessage, PreviewMessage
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 again = Repeated(log)
 
 # Minutes of a camera; as many as the scores stream keeps.
-MOST_OWED = 2000
+MOST_OWED = SCORES_KEPT
 TOLD_AT_ONCE = 200
 
 

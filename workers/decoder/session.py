@@ -20,6 +20,7 @@ from workers.bus.frames import FrameWriter
 from workers.bus.messages import FrameMessage, PreviewMessage
 from workers.bus.status import StatusBoard
 from workers.decoder.calls import Calls
+from workers.decoder.damage import Damage
 from workers.decoder.link import Link
 from workers.decoder.names import look_up
 from workers.decoder.outbox import Outbox
@@ -81,6 +82,7 @@ class Session:
         self._first_s: float | None = None
         self._pacer = Pacer(around.stop)
         self._gate = Gate(around.camera, around.writer, around.board, around.link, around.stop)
+        self._damage: Damage | None = None
         self.online_s: float | None = None
         self.stalled = False
 
@@ -119,6 +121,8 @@ class Session:
     def _watch(self) -> None:
         """Look up from the library, before each packet."""
         self._around.calls.beat()
+        if self._damage is not None:
+            self._damage.look()
         if self._around.stop.is_set():
             raise Stopped
         if self._source.live and time.monotonic() - self._asked_s > self._patience_s:
@@ -138,6 +142,8 @@ class Session:
         standing.opened(self._epoch, recording.size, played, again=again)
         if self._pace is Pace.FAST:  # before its first frame: whoever goes on after a death has to know
             self._around.board.write({self._camera.name: standing.fields()})
+        if self._source.live:
+            self._damage = Damage(recording, standing, self._source.where)
         self.online_s = time.monotonic()
         self._patience_s = self._camera.stall_s + 1 / self._camera.fps
 
@@ -145,7 +151,7 @@ class Session:
         """The latest of this camera; as far as is known, where the broker is away."""
         last = self._around.standing.epoch
         try:
-            return max(last, self._around.writer.last_epoch(self._camera.name)) if self._around.link.up else last
+            return max(last, self._around.writer.last_frame(self._camera.name)[0]) if self._around.link.up else last
         except BusError:
             self._around.link.lost()
             return last
@@ -156,7 +162,7 @@ class Session:
     def _fast_epoch(self, played: str) -> tuple[int, int]:
         """Epoch of a recording, and how many of its frames are on the bus: it goes on if it is the same."""
         before = self._around.standing
-        last_epoch, last_index = self._around.writer.last_id(self._camera.name)
+        last_epoch, last_index = self._around.writer.last_frame(self._camera.name)
         if played == before.played and last_epoch <= before.epoch:
             return before.epoch, last_index + 1 if last_epoch == before.epoch else 0
         return self._next_epoch(max(before.epoch, last_epoch)), 0

@@ -72,6 +72,15 @@ class Standing:
             say(log, logging.INFO if good else logging.WARNING, f"camera {state}", **facts)
             self._metrics.camera_up(self._camera, state is CameraState.ONLINE)
 
+    def complain(self, error: str) -> None:
+        """Say what is wrong although it gives frames; an empty text takes that back."""
+        with self._lock:
+            changed, self._error = error != self._error, error
+        if changed and error:
+            say(log, logging.WARNING, "camera is not well", camera=self._camera, epoch=self.epoch, error=error)
+        elif changed:
+            say(log, logging.INFO, "camera is well again", camera=self._camera, epoch=self.epoch)
+
     def opened(self, epoch: int, size: Size, played: str, *, again: bool) -> None:
         """Its source gives frames, as a new epoch or, a recording, as one that goes on."""
         with self._lock:

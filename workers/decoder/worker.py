@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -23,6 +22,7 @@ from workers.exits import EXIT_HUNG
 from workers.site.values import Site
 from workers.telemetry.logs import Repeated, say
 from workers.telemetry.metrics import Metrics
+from workers.timing import Due
 
 __all__ = ["run_decoder"]
 
@@ -55,7 +55,7 @@ def run_decoder(site: Site, cameras: Sequence[str], name: str, stop: threading.E
     threading.Thread(target=watch_calls, args=watching, name="watchdog", daemon=True).start()
     for thread in threads:
         thread.start()
-    note = WorkerNote(name, Role.DECODER, socket.gethostname(), os.getpid(), tuple(cameras))
+    note = WorkerNote.of_this_process(name, Role.DECODER, cameras)
     with Connection(tools.address) as connection:
         board = StatusBoard(connection, tools.keys)
         _report(tools, connection, board, loops, note)
@@ -72,12 +72,12 @@ def _report(
     tools: Tools, connection: Connection, board: StatusBoard, loops: Mapping[str, CameraThread], note: WorkerNote
 ) -> None:
     """Tell how the cameras do, each second, and look for the broker where it is lost."""
-    told_s = -TELL_S
+    tell = Due(TELL_S)
     while not tools.stop.is_set():
         try:
             tools.link.look(connection)
-            if tools.link.up and time.monotonic() - told_s >= TELL_S:
-                told_s = time.monotonic()
+            if tools.link.up and tell:
+                tell.done()
                 tools.metrics.broker_memory(tools.link.memory_share)
                 board.write({camera: one.standing.fields() for camera, one in loops.items()})
                 board.sign_in(note)

@@ -11,6 +11,7 @@ from workers.bus.connection import Connection
 from workers.bus.frames import Delivery, FrameReader
 from workers.bus.keys import Keys
 from workers.scorer.sharing import rendezvous
+from workers.timing import Due
 
 __all__ = ["Inbox"]
 
@@ -47,7 +48,7 @@ class Inbox:
         self.reader = FrameReader(connection, keys, name)
         self._keys, self._name, self._all = keys, name, tuple(cameras)
         self._batch, self._batch_wait_ms, self._idle_ms = batch, batch_wait_ms, idle_ms
-        self._claimed_s = 0.0
+        self._claim = Due(CLAIM_S)
         self.mine: tuple[str, ...] = self._all
         self._joined = False
 
@@ -73,7 +74,7 @@ class Inbox:
             return []
 
     def _left_behind(self) -> list[Delivery]:
-        if time.monotonic() - self._claimed_s < CLAIM_S:
+        if not self._claim:
             return []
         # Of all cameras: who had them may be alive, and its share another now. One at a time, and asked again at once:
         # if one of them is what its scorer died of, the others of that batch must not die with it again.
@@ -81,7 +82,7 @@ class Inbox:
             claimed = self.reader.claim([camera], self._idle_ms, 1)
             if claimed:
                 return claimed
-        self._claimed_s = time.monotonic()
+        self._claim.done()
         return []
 
     def _new(self) -> list[Delivery]:

@@ -13,10 +13,7 @@ from hashlib import blake2b
 
 from workers.bus.status import Role, WorkerNote
 
-__all__ = ["LIVING_S", "living", "rendezvous"]
-
-# A worker signs in each second; one that was not seen for so long is dead.
-LIVING_S = 5.0
+__all__ = ["living", "rendezvous"]
 
 
 def rendezvous(name: str, scorers: Mapping[str, Collection[str]]) -> tuple[str, ...]:
@@ -49,9 +46,7 @@ def rendezvous(name: str, scorers: Mapping[str, Collection[str]]) -> tuple[str, 
 def living(notes: Iterable[WorkerNote], now_s: float) -> dict[str, Collection[str]]:
     """The scorers that were seen lately, and the cameras that each may take."""
     return {
-        note.name: note.cameras
-        for note in notes
-        if note.role is Role.SCORER and note.cameras and now_s - note.seen_at <= LIVING_S
+        note.name: note.cameras for note in notes if note.role is Role.SCORER and note.cameras and note.lives(now_s)
     }
 
 

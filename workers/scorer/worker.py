@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pipeline.errors import BusError
 from pipeline.model.engine import choose_hardware
@@ -22,11 +21,11 @@ from workers.bus.status import Role, StatusBoard, WorkerNote
 from workers.scorer.batch import BatchScorer, Outcome
 from workers.scorer.inbox import IDLE_MS, Inbox
 from workers.scorer.models import ModelStore
-from workers.scorer.patience import Patience
 from workers.scorer.sharing import living
 from workers.site.values import Site
 from workers.telemetry.logs import Repeated, say
 from workers.telemetry.metrics import Metrics
+from workers.timing import Due, Patience
 
 __all__ = ["Scorer", "run_scorer"]
 
@@ -78,10 +77,10 @@ class Scorer:
         self._inbox = Inbox(connection, keys, name, cameras, options.batch, options.batch_wait_ms, idle_ms)
         self._batches = BatchScorer(site, self._inbox.reader, self._store, self._metrics)
         self._board = StatusBoard(connection, keys)
-        self._note = WorkerNote(name, Role.SCORER, socket.gethostname(), os.getpid(), tuple(cameras))
+        self._note = WorkerNote.of_this_process(name, Role.SCORER, cameras)
         self._shards = site.shards
         self._tally = _Tally()
-        self._told_s = -TELL_S
+        self._look = Due(TELL_S)
         self._owed: list[Outcome] = []
 
     def run(self, stop: threading.Event) -> None:
@@ -112,8 +111,8 @@ class Scorer:
 
     def _turn(self) -> None:
         self._settle()
-        if time.monotonic() - self._told_s >= TELL_S:
-            self._told_s = time.monotonic()
+        if self._look:
+            self._look.done()
             self._look_around()
         deliveries = self._inbox.take()
         if deliveries:
@@ -131,12 +130,8 @@ class Scorer:
 
     def _look_around(self) -> None:
         """Once a second: say that it lives and what it does, see who else does, look for new models."""
-        cameras = self._note.cameras
         self._store.refresh(self._inbox.mine)
-        note = WorkerNote(
-            self._note.name, Role.SCORER, self._note.host, self._note.pid, cameras, self._store.digests(cameras)
-        )
-        self._board.sign_in(note)
+        self._board.sign_in(replace(self._note, models=self._store.digests(self._note.cameras)))
         self._share()
         self._board.write({camera: self._fields(camera) for camera in self._inbox.mine})
 

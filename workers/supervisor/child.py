@@ -12,7 +12,7 @@ from typing import IO
 
 from workers.supervisor.jobs import Job
 
-__all__ = ["Child", "Line"]
+__all__ = ["Child"]
 
 HUNG = "hung "
 # A worker that writes megabytes without an end of line is read in parts.

@@ -16,7 +16,7 @@ from workers.supervisor.child import Child
 from workers.supervisor.jobs import Job, without
 from workers.telemetry.logs import say
 
-__all__ = ["DEATHS", "WITHIN_S", "Budget", "Crew", "GaveUp", "Watched"]
+__all__ = ["Budget", "Crew", "GaveUp", "Watched"]
 
 # What dies so often is not helped by another start.
 DEATHS, WITHIN_S = 5, 60.0

@@ -23,7 +23,7 @@ from workers.bus.keys import Keys
 from workers.bus.status import Role
 from workers.overview import Overview
 from workers.process import child_environment
-from workers.site.values import Site
+from workers.site.values import Site, Telemetry
 from workers.supervisor.child import Child
 from workers.supervisor.crew import Budget, Crew, GaveUp, Watched
 from workers.supervisor.health import Health
@@ -119,13 +119,8 @@ def supervise(plan: Plan, screen: Screen) -> Outcome:
         if broker is not None:
             stack.callback(broker.stop)
             broker.start()
-        telemetry = plan.site.telemetry
-        if telemetry.port is not None:
-            stack.enter_context(
-                Exporter(
-                    telemetry.host, telemetry.port, page=metrics.page, live=health.not_live, ready=health.not_ready
-                )
-            )
+        if plan.site.telemetry.port is not None:
+            stack.enter_context(_exporter(plan.site.telemetry, metrics, health))
         watch.start()
         stack.callback(watch.stop)
         stack.callback(crew.kill)
@@ -158,6 +153,12 @@ def _signals() -> Iterator[_Signals]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _exporter(told: Telemetry, metrics: Metrics, health: Health) -> Exporter:
+    token = told.token.get_secret_value() if told.token else None
+    assert told.port is not None
+    return Exporter(told.host, told.port, page=metrics.page, live=health.not_live, ready=health.not_ready, token=token)
 
 
 def _maker(plan: Plan, screen: Screen) -> Callable[[Job], Child]:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import socket
 import threading
 import time
 from collections.abc import Sequence
@@ -60,7 +58,7 @@ class Watch:
 
     def __init__(self, site: Site, cameras: Sequence[str], name: str) -> None:
         self._site, self._cameras = site, tuple(cameras)
-        self._note = WorkerNote(name, Role.SUPERVISOR, socket.gethostname(), os.getpid(), self._cameras)
+        self._note = WorkerNote.of_this_process(name, Role.SUPERVISOR, cameras)
         self._recordings = recordings_of(site)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)

@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
@@ -92,6 +92,24 @@ def test_groups_are_those_of_a_slow_search(levels: NDArray[np.uint8]) -> None:
     sets = {frozenset((int(row), int(column)) for row, column in np.argwhere(group.cells)) for group in found}
     assert sets == plain_groups(levels, ALARM)
     assert len(sets) == len(found)
+
+
+def plainly_joined(parts: list[Box]) -> set[frozenset[Box]]:
+    """Rectangles joined one after the other with every group that has one near it."""
+    groups: list[list[Box]] = []
+    for part in parts:
+        near = [group for group in groups if belong([part], group)]
+        groups = [group for group in groups if group not in near] + [[part, *(one for group in near for one in group)]]
+    return {frozenset(group) for group in groups}
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.005, 0.02, 0.05, 0.1, 0.3]))
+@settings(max_examples=40)
+def test_the_groups_of_noise_are_those_of_joining_one_after_the_other(seed: int, share: float) -> None:
+    levels = np.where(np.random.RandomState(seed).random_sample((30, 54)) < share, np.uint8(200), np.uint8(50))
+    groups = groups_above(levels, ALARM)
+    parts = [part for group in groups for part in group.parts]
+    assert {frozenset(group.parts) for group in groups} == plainly_joined(parts)
 
 
 @given(MAPS)

@@ -9,11 +9,11 @@ from pipeline.types import Box
 from tests.workers.alerter.feeding import CAMERA, Feeder, alerter, alerts_of, film, site_for, wait_for
 from tests.workers.brokers import running_broker
 from workers.alert import Alert, AlertState
-from workers.alerter.presence import GRACE_S, SILENT_S, Presence
+from workers.alerter.presence import GRACE_S, Presence
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.bus.keys import ALERTS, Keys
-from workers.bus.status import CameraState, StatusBoard
+from workers.bus.status import DEAD_S, CameraState, StatusBoard
 
 PERSON: Box = (2, 0, 3, 3)
 SHOWN = film((10, {}), (10, {PERSON: 1.8}), (12, {}))
@@ -127,7 +127,7 @@ def test_tries_to_connect_do_not_begin_the_time_anew() -> None:
 def test_a_camera_that_nobody_decodes_is_away() -> None:
     presence = Presence(30.0, 1000.0)
     status = {"state": "online", "decoder_at": "1010"}
-    assert presence.look(status, 1010.0 + SILENT_S) is False
+    assert presence.look(status, 1010.0 + DEAD_S) is False
     assert presence.look(status, 1041.0) is True
     assert presence.error == "no decoder reads it"
 

@@ -77,7 +77,6 @@ def test_a_gap_is_waited_for_since_what_is_behind_it_was_read() -> None:
     reorder, _ = told([dropped(0)])
     reorder.add(dropped(2), "1-0", 5.0)
     assert list(reorder.turns(5.0 + REORDER_S - 0.01)) == []
-    assert reorder.due_s() == 5.0 + REORDER_S
     assert list(reorder.turns(5.0 + REORDER_S)) == [Lost(E1, 1, 1), dropped(2)]
 
 

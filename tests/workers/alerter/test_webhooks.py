@@ -16,9 +16,10 @@ import pytest
 
 from pipeline.types import Box
 from tests.workers.alerter.feeding import Feeder, alerter, alerts_of, film, site_for, wait_for
-from workers.alerter.webhooks import MOST_S, backoff_s
+from workers.alerter.webhooks import FIRST_S, MOST_S
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
+from workers.timing import backoff_s
 
 PERSON: Box = (2, 0, 3, 3)
 SHOWN = film((10, {}), (10, {PERSON: 1.8}), (12, {}))
@@ -121,4 +122,4 @@ def test_a_redirect_is_not_followed(
 def test_the_wait_grows_to_ten_minutes() -> None:
     for tries in range(1, 40):
         whole_s = min(MOST_S, 2.0 ** (tries - 1))
-        assert whole_s / 2 <= backoff_s(tries) <= whole_s
+        assert whole_s / 2 <= backoff_s(tries, FIRST_S, MOST_S) <= whole_s

@@ -79,7 +79,7 @@ def test_a_decoder_that_was_replaced_is_told(bus: Callable[[], Connection]) -> N
     with pytest.raises(TakenOver) as told:
         publish(writer, 5)
     assert str(told.value) == "another decoder writes the frames of this camera; stop one of the two."
-    assert writer.last_epoch(CAMERA) == EPOCH + 1
+    assert writer.last_frame(CAMERA) == (EPOCH + 1, 0)
 
 
 def test_settling_writes_the_score_and_deletes_the_frame(bus: Callable[[], Connection]) -> None:

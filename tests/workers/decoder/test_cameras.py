@@ -21,7 +21,7 @@ from tests.workers.servers import CameraProcess
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.bus.messages import Ended
-from workers.decoder import backoff, session
+from workers.decoder import backoff, damage, session
 
 GONE = "nothing answers there (connection refused); check that the camera or server runs."
 SILENT = "nothing came in time; check that the camera or server runs and can be reached."
@@ -142,6 +142,20 @@ def test_cameras_that_send_nothing_or_garbage_leave_the_others_alone(
         until(lambda: bus["garbage"].status()["error"] or bus["garbage"].state() == "online")
         until(lambda: bus["flood"].state() == "online")
         assert (bus["none"].state(), bus["none"].status()["reconnects"]) == ("online", "0")
+
+
+def test_a_camera_whose_pictures_are_mostly_damaged_is_online_and_says_so(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, clip: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(damage, "LOOK_S", 1.0)
+    with CameraProcess(clip, "torn") as camera, decoding(site_of(server, tmp_path, {"gate": {"source": camera.url}})):
+        until(lambda: bus.status().get("error"))
+        assert bus.state() == "online"
+        assert bus.status()["error"] == (
+            f"{camera.url}: most of its pictures are damaged; check the camera, its cable and the network."
+        )
+        camera.kill()
+        until(lambda: GONE in bus.status()["error"])
 
 
 def test_a_camera_that_floods_gets_no_more_than_twice_its_share(

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -259,9 +259,26 @@ def test_one_exporter_tells_of_the_whole_run(folder: Path) -> None:
         site.process.communicate()
 
 
-def page(port: int, name: str) -> tuple[int, str]:
+def test_metrics_ask_for_the_token_of_the_site_file(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    (folder / "token").write_text("open sesame\n")
+    site = Supervised(folder, f"{{host: 0.0.0.0, port: {port}, token_file: token}}").start()
+    assert site.process is not None
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/{name}", timeout=5) as answer:
+        site.wait_for_all()
+        assert page(port, "metrics")[0] == 401
+        code, numbers = page(port, "metrics", {"Authorization": "Bearer open sesame"})
+        assert (code, "stillwatch_" in numbers) == (200, True)
+    finally:
+        site.process.kill()
+        site.process.communicate()
+
+
+def page(port: int, name: str, headers: Mapping[str, str] | None = None) -> tuple[int, str]:
+    request = urllib.request.Request(f"http://127.0.0.1:{port}/{name}", headers=dict(headers or {}))
+    try:
+        with urllib.request.urlopen(request, timeout=5) as answer:
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
