@@ -46,7 +46,7 @@ def run(
 
     \b
     Example:
-      stillwatch subscribe -c configs/recording.yaml --since 1h
+      stillwatch subscribe -c site.yaml --since 1h
     """
     from stillwatch.live import subscribe
 

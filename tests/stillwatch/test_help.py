@@ -41,7 +41,7 @@ for command in ([], *([name] for name in COMMANDS)):
 print(json.dumps(loaded), file=sys.stderr)
 """
 # They go on until they are told to end, or need something that runs beside them: they have tests of their own.
-APART = {("demo",), ("run",), ("status",), ("worker",)}
+APART = {("demo",), ("run",), ("status",), ("subscribe",), ("worker",)}
 # Three times what the design promises, of one core's time: the machine may be busy with something else.
 LONGEST_S = 1.5
 
@@ -113,6 +113,12 @@ def test_every_help_has_an_example_that_works_as_pasted(path: tuple[str, ...], p
     done = run(*example_of(*path, cwd=pasted), cwd=pasted)
     assert done.code == 0
     assert "Error" not in done.err
+
+
+def test_the_example_of_subscribe_works_while_a_site_runs(pasted: Path) -> None:
+    with EmbeddedBroker(pasted / "store", 64):
+        done = run(*example_of("subscribe", cwd=pasted), "--no-follow", cwd=pasted)
+    assert (done.code, done.out, done.err) == (0, "", "")
 
 
 def test_the_example_of_status_works_while_a_site_runs(pasted: Path) -> None:

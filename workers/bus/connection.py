@@ -50,7 +50,7 @@ class Address:
 
     url: str
     password: str | None = field(default=None, repr=False)
-    password_from: str = "broker.password_file"
+    password_from: str = "broker.password_file"  # noqa: S105  # a key of the site file
 
     @classmethod
     def of_socket(cls, path: Path) -> Address:
