@@ -285,3 +285,15 @@ def test_no_password_is_shown(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
     done = run("check", "-c", "site.yaml", cwd=folder)
     assert "FAIL  gate source" in done.out
     assert "hunter2" not in done.out + done.err
+
+
+def test_a_host_that_nobody_knows_is_named(folder: Path) -> None:
+    write_site(folder, {"gate": f"source: 'rtsp://gate.invalid/cam', model: {folder}/store/models/gate.stillwatch"})
+    code, found, following = check(folder)
+    assert code == 1
+    assert found["gate source"] == (
+        "FAIL rtsp://gate.invalid/cam: the host gate.invalid is not found; "
+        "check its name, the name server and the network."
+    )
+    # With nothing to fit, what failed is to be put right first.
+    assert following == ["stillwatch check -c site.yaml"]

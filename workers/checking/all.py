@@ -40,4 +40,5 @@ def check_site(path: Path, shown: str) -> Checked:
     findings += [*of_cameras, *check_disk(site), *check_broker(site, shown_sizes(site, looked, cards))]
     findings += [*check_workers(site, cards), *check_port(site)]
     to_fit = [fit_command(site, camera) for name, camera in site.cameras.items() if name not in cards]
-    return Checked(findings, to_fit or [f"stillwatch run -c {shown}"])
+    failed = any(finding.level is Level.FAIL for finding in findings)
+    return Checked(findings, to_fit or [f"stillwatch {'check' if failed else 'run'} -c {shown}"])

@@ -106,11 +106,14 @@ def main() -> int:
 
 def _probe(camera: object) -> None:
     from pipeline.video.recording import open_recording
+    from workers.decoder.names import look_up
     from workers.site.cameras import Camera
 
     assert isinstance(camera, Camera)
     try:
-        with open_recording(camera.opened_as()) as recording:
+        source = camera.opened_as()
+        look_up(source)  # FFmpeg calls a wrong name an input/output error
+        with open_recording(source) as recording:
             probed = Probed(camera.name, recording.size, recording.rate, recording.duration_s)
     except StillwatchError as error:
         probed = Probed(camera.name, error=str(error))
