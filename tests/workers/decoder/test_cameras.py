@@ -118,8 +118,8 @@ def test_a_camera_whose_pictures_cannot_be_decoded_is_stalled(server: EmbeddedBr
         http_camera(lambda: chain(jpegs(10), repeat(junk))) as url,
         decoding(site_of(server, tmp_path, {"gate": {"source": url, "stall_s": 2}})),
     ):
-        until(lambda: bus.state() == "stalled", deadline_s=8)
-    assert bus.status()["error"] == f"{url}: no picture in 2 s although it sends; check the camera."
+        why = f"{url}: no picture in 2 s although it sends; check the camera."
+        until(lambda: [bus.status().get(field) for field in ("state", "error")] == ["stalled", why], deadline_s=8)
     assert bus.ended()[0].index == len([index for epoch, index in bus.ids() if epoch == bus.ended()[0].epoch])
 
 
