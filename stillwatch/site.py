@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -16,11 +15,7 @@ if TYPE_CHECKING:
     from workers.site.cameras import Camera
     from workers.site.values import Site
 
-__all__ = ["camera_named", "cameras_option", "chosen_cameras", "open_site", "seconds_of", "site_option"]
-
-DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
-
+__all__ = ["camera_named", "cameras_option", "chosen_cameras", "open_site", "site_option"]
 
 # click calls commands with whatever their decorators declare.
 Command = Callable[..., Any]
@@ -29,19 +24,6 @@ site_option = click.option(
     "-c", "--config", type=click.Path(path_type=Path), required=True, metavar="SITE.yaml", help="The site file."
 )
 cameras_option = click.option("--cameras", default="*", metavar="GLOB", help="Cameras to work on.  [default: all]")
-
-
-def seconds_of(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
-    """A length of time as an option has it, in seconds: 90s, 10m, 24h, 7d."""
-    if text is None:
-        return None
-    found = DURATION.fullmatch(text)
-    seconds = float(found[1]) * SECONDS[found[2]] if found else 0.0
-    if seconds <= 0:
-        raise click.BadParameter(
-            f"{text!r} is no length of time; write one such as 90s, 10m, 24h or 7d.", context, option
-        )
-    return seconds
 
 
 def open_site(path: Path) -> Site:

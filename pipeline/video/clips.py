@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +38,7 @@ class Scene:
         score: of the frame.
         spots: what is followed in it, by the ids of events.
         source: (H, W) of the picture that boxes are counted in.
+        at: date and time of day, where they say more than seconds.
     """
 
     time_s: float
@@ -45,6 +47,7 @@ class Scene:
     score: float
     spots: Mapping[str, Spot]
     source: Size
+    at: datetime | None = None
 
     def drawn(self, ids: Collection[str]) -> Image:
         """A new picture with the heatmap blended in, its time and score, and the boxes of the ids."""
@@ -53,7 +56,7 @@ class Scene:
             if name in self.spots:
                 spot = self.spots[name]
                 draw_box(picture, self._shown(spot.box), f"{spot.score:.2f}")
-        draw_caption(picture, self.time_s, self.score)
+        draw_caption(picture, self.time_s, self.score, self.at)
         return picture
 
     def score_of(self, name: str) -> float:

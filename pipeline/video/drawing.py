@@ -7,6 +7,7 @@ What is called draw_… changes the picture it is given. Text needs OpenCV 5, wh
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from functools import cache
 from typing import cast
 
@@ -75,13 +76,18 @@ def heat_of(levels: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.float32
     return whole
 
 
-def draw_caption(picture: Image, time_s: float, score: float) -> None:
-    """Shade the foot of a picture and write on it the time, the score, and its bar with the threshold marked."""
+def draw_caption(picture: Image, time_s: float, score: float, at: datetime | None = None) -> None:
+    """Shade the foot of a picture and write on it the time, the score, and its bar with the threshold marked.
+
+    Args:
+        at: date and time of day, to be written instead of seconds.
+    """
     line = _line_px(picture)
     foot = picture[-line:]
     foot >>= 2
     pad, size, baseline = line // 2, round(line * 0.62), round(line * 0.73)
-    _text(foot, _clock(time_s), (pad, baseline), size, INK)
+    shown = _clock(time_s) if at is None else f"{at:%Y-%m-%d %H:%M:%S}"
+    _text(foot, shown, (pad, baseline), size, INK)
     colour = ALARM if score > 1 else NORMAL
     # The widest usual score keeps its place free, so that the bar stands still from picture to picture.
     left = foot.shape[1] - pad - _text_width("score 88.88", size)

@@ -15,6 +15,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
@@ -141,7 +142,13 @@ def read_spool(path: Path) -> Iterator[SpoolFrame]:
 
 
 def write_clip(
-    spool: Path, stem: Path, event: Event, geometry: Geometry, source: Size, max_clip_s: float = math.inf
+    spool: Path,
+    stem: Path,
+    event: Event,
+    geometry: Geometry,
+    source: Size,
+    max_clip_s: float = math.inf,
+    began_at: datetime | None = None,
 ) -> Clip:
     """Write STEM.mp4 and STEM.jpg of an event from its spool, looking as those of a `ClipWriter`.
 
@@ -152,6 +159,7 @@ def write_clip(
         geometry: how source pictures became model pictures.
         source: (H, W) of the source's pictures.
         max_clip_s: frames so long after the first are no part of the video; one of them may be the thumbnail.
+        began_at: the moment of time 0; captions then tell the time of day.
     Returns:
         What became of them; paths are None where the spool has no picture or, with a problem, could not be written.
     Raises:
@@ -160,7 +168,7 @@ def write_clip(
     clip = ClipFile(stem, event.id, math.inf)
     highest = (False, -math.inf)
     try:
-        for scene in _scenes(spool, geometry, source):
+        for scene in _scenes(spool, geometry, source, began_at):
             if clip.peak is None:
                 clip.until_s = scene.time_s + max_clip_s
             clip.write(scene)
@@ -173,13 +181,14 @@ def write_clip(
     return clip.finish()
 
 
-def _scenes(spool: Path, geometry: Geometry, source: Size) -> Iterator[Scene]:
+def _scenes(spool: Path, geometry: Geometry, source: Size, began_at: datetime | None) -> Iterator[Scene]:
     for frame in read_spool(spool):
         try:
             picture = decode_jpeg(frame.jpeg, MOST_PIXELS)
         except SourceCorrupt:
             continue
-        yield Scene(frame.time_s, picture, heat_of(frame.levels, geometry), frame.score, frame.spots, source)
+        at = None if began_at is None else began_at + timedelta(seconds=frame.time_s)
+        yield Scene(frame.time_s, picture, heat_of(frame.levels, geometry), frame.score, frame.spots, source, at)
 
 
 def _record(frame: SpoolFrame) -> bytes:

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from pipeline.errors import ConfigError, ModelError
 from pipeline.files import check_writable
 from stillwatch.console import clock, counted, interruptible, megabytes, progress_bar, say, show, warn
+from stillwatch.durations import DURATION
 from stillwatch.exits import EXIT_INTERRUPTED, EXIT_OK
 from stillwatch.options import (
     HardwareChoices,
@@ -26,7 +27,7 @@ from stillwatch.options import (
     recipe_options,
     window_options,
 )
-from stillwatch.site import camera_named, open_site, seconds_of
+from stillwatch.site import camera_named, open_site
 
 if TYPE_CHECKING:
     from pipeline.fit import FitOptions
@@ -50,7 +51,7 @@ OF_FOOTAGE = FIXED | {field.name for kind in (Window, HardwareChoices) for field
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Model file to write.")
 @click.option("-c", "--config", type=click.Path(path_type=Path), metavar="SITE.yaml", help="Learn a site's camera.")
 @click.option("--camera", metavar="NAME", help="Which one; with --config.")
-@click.option("--for", "live_s", callback=seconds_of, metavar="24h", help="How long to learn from a live camera.")
+@click.option("--for", "live_s", type=DURATION, metavar="24h", help="How long to learn from a live camera.")
 @click.option("--resume", type=click.Path(path_type=Path), metavar="MODEL", help="Go on from a resumable model.")
 @click.option("--merge", is_flag=True, help="FOOTAGE are resumable models, to be made into one.")
 @click.option("--resumable", is_flag=True, help="Keep what --resume and --merge need (the file triples).")

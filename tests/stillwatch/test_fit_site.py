@@ -94,6 +94,4 @@ def test_a_length_of_time_has_a_unit(folder: Path) -> None:
     write_site(folder, {"gate": LIVE})
     done = run(*FIT, "--camera", "gate", "--for", "24", cwd=folder)
     assert (done.code, done.out) == (2, "")
-    assert done.err.endswith(
-        "Error: Invalid value for '--for': '24' is no length of time; write one such as 90s, 10m, 24h or 7d.\n"
-    )
+    assert done.err.endswith("Error: Invalid value for '--for': '24' is no span of time; write 90s, 10m, 24h or 7d.\n")

@@ -23,6 +23,7 @@ from workers.alerter.database import DatabaseFull
 from workers.alerter.desk import Desk
 from workers.alerter.store import LeaseLost, Store, moment
 from workers.alerter.values import NO_FRAME, ClipRow, Draft, EventRow, EventState, Finished
+from workers.site.cameras import Pace
 from workers.telemetry.logs import Repeated, say
 
 __all__ = ["Clipper"]
@@ -102,9 +103,13 @@ class Clipper:
             self._desk.room.attempt(lambda: _write_json(stem.with_name(f"{stem.name}.json"), row))
 
     def _write_video(self, row: EventRow, clip: ClipRow, spool: Path, stem: Path, max_clip_s: float) -> None:
+        # Seconds since a camera came online say nothing to a person, those of a recording find the place in it.
+        live = self._desk.site.cameras[row.camera].paced is Pace.LIVE
+        began_at = moment(row.begin_at - row.begin_s).astimezone() if live else None
+
         def write() -> None:
             ensure_folder(stem.parent)
-            made = write_clip(spool, stem, row.as_event(), clip.geometry, clip.source, max_clip_s)
+            made = write_clip(spool, stem, row.as_event(), clip.geometry, clip.source, max_clip_s, began_at)
             row.clip = f"{clip.stem}.mp4" if made.video else row.clip
             row.thumbnail = f"{clip.stem}.jpg" if made.thumbnail else row.thumbnail
             if made.problem is not None:

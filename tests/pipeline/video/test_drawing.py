@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -83,6 +85,17 @@ def test_a_caption_changes_the_foot_alone() -> None:
     changed = differs(picture, grey())
     assert not changed[:222].any()
     assert changed[222:].all()
+
+
+def test_a_caption_tells_the_time_of_day_where_it_is_given() -> None:
+    moment, (first, same, later, seconds) = datetime(2026, 11, 24, 9, 1, 2, tzinfo=UTC), (grey() for _ in range(4))
+    draw_caption(first, 75.2, 0.42, moment)
+    draw_caption(same, 99.9, 0.42, moment)
+    draw_caption(later, 75.2, 0.42, moment + timedelta(seconds=1))
+    draw_caption(seconds, 75.2, 0.42)
+    assert np.array_equal(first, same)
+    assert differs(first, later).any()
+    assert differs(first, seconds).any()
 
 
 @pytest.mark.parametrize("size", [(240, 426), (432, 768), (1080, 1920), (360, 270)])
