@@ -95,7 +95,7 @@ def run(output: Path, seed: int) -> int:
     _write_sheet(output, verdicts, events)
     _report(output, rows, verdicts, events, today, time.monotonic() - begun)
     with interruptible() as stop:
-        _watch_live(output, today, verdicts, stop)
+        _watch_live(output, today, [*(one.event for one in verdicts if one.event), *events], stop)
         _point(output)
         return EXIT_INTERRUPTED if stop.is_set() else EXIT_OK
 
@@ -229,14 +229,14 @@ def _report(
     show(f"  took          {clock(elapsed_s)}\n")
 
 
-def _watch_live(output: Path, today: Street, verdicts: Sequence[_Verdict], stop: Event) -> None:
-    """Show a stretch of the day as a camera would, and the alerts that come of it."""
+def _watch_live(output: Path, today: Street, events: Sequence[_Found], stop: Event) -> None:
+    """Show the stretch of the day around the first event as a camera would, and the alerts that come of it."""
     from stillwatch.staged import watch_live
 
-    event = next((verdict.event for verdict in verdicts if verdict.event), None)
-    if event is None:
-        show("nothing that was staged was found, so there is nothing to show live.\n")
+    if not events:
+        show("nothing was found, so there is nothing to show live.\n")
         return
+    event = events[0]
     begin_s = max(0.0, event.begin_s - LIVE_MARGIN_S)
     length_s = event.end_s + LIVE_MARGIN_S - begin_s
     folder = output / "live"

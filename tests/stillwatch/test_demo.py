@@ -30,6 +30,7 @@ def shown(folder: Path) -> Result:
         patch.setattr(demo, "NORMAL_S", 120.0)
         patch.setattr(demo, "WATCHED_S", WATCHED_S)
         patch.setattr(demo, "WATCHED_FPS", 5.0)
+        patch.setattr(demo, "LIVE_MARGIN_S", 6.0)  # as long as what lingers is looked at
         return CliRunner().invoke(demo.run, ["-o", str(folder)], catch_exceptions=False)
 
 
@@ -75,13 +76,14 @@ def test_it_ends_with_the_events_and_where_to_look(shown: Result, folder: Path) 
         f"         {folder / 'events'!s:<{width}}  a clip and a picture of each event\n"
         f"         {folder / 'heatmap.mp4'!s:<{width}}  the day, with what was found laid over it\n"
         f"         {folder / 'scores.csv'!s:<{width}}  a row a frame\n"
+        f"         {folder / 'live'!s:<{width}}  the site file of the live part, its events and their clips\n"
         "then     stillwatch fit YOUR_FOOTAGE -o camera.stillwatch\n"
     )
 
 
 def test_what_it_names_is_there_and_opens(shown: Result, folder: Path) -> None:
     named = re.findall(rf"{folder}/(\S+)", shown.stdout)
-    assert named == ["report.html", "anomalies.png", "events", "heatmap.mp4", "scores.csv"]
+    assert named == ["report.html", "anomalies.png", "events", "heatmap.mp4", "scores.csv", "live"]
     assert all((folder / name).exists() for name in named)
     sheet = cv2.imread(str(folder / "anomalies.png"))
     assert sheet is not None
@@ -91,3 +93,14 @@ def test_what_it_names_is_there_and_opens(shown: Result, folder: Path) -> None:
     with open_recording(source) as recording:
         assert recording.size == (360, 640)
         assert recording.duration_s == pytest.approx(WATCHED_S, abs=0.5)
+
+
+def test_the_live_part_shows_the_alerts_that_the_workers_raised(shown: Result, folder: Path) -> None:
+    # A model of two minutes may find nothing there; tests/workers/test_stream.py has a thing that cannot be missed.
+    counted = re.search(
+        r"^street: (\d+) frames, (\d+) events?$", (folder / "live" / "run.log").read_text(), re.MULTILINE
+    )
+    assert counted is not None
+    assert int(counted[1]) > 0
+    assert len(re.findall(r"^  \d:\d\d  started  street: ", shown.stdout, re.MULTILINE)) == int(counted[2])
+    assert len(list((folder / "live").rglob("*.mp4"))) == 1 + int(counted[2])
