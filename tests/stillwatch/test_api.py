@@ -17,6 +17,7 @@ import stillwatch
 from pipeline.errors import ConfigError, ModelError, OutputError, SourceError, StillwatchError
 from pipeline.model.model_file import load_model
 
+# Those that work on footage; tests/stillwatch/test_subscribe.py has the other.
 NAMES = ["fit", "load", "replay"]
 # Says what is loaded before and after the first function is asked for.
 LOADED = """
@@ -30,16 +31,16 @@ print(json.dumps([offered, listed, before, listed_after, heavy()]))
 """
 
 
-def test_it_offers_three_functions_and_loads_nothing_until_one_is_asked_for(tmp_path: Path) -> None:
+def test_it_offers_its_functions_and_loads_nothing_until_one_is_asked_for(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-P", "-c", LOADED], cwd=tmp_path, capture_output=True, text=True, check=True, env=os.environ
     )
-    assert json.loads(done.stdout) == [NAMES, True, [], [], ["av", "numpy", "torch"]]
+    assert json.loads(done.stdout) == [[*NAMES, "subscribe"], True, [], [], ["av", "numpy", "torch"]]
 
 
 def test_a_name_that_it_does_not_have() -> None:
-    with pytest.raises(AttributeError, match=r"^module 'stillwatch' has no attribute 'subscribe'$"):
-        stillwatch.subscribe  # noqa: B018  # asking is the point
+    with pytest.raises(AttributeError, match=r"^module 'stillwatch' has no attribute 'watch'$"):
+        stillwatch.watch  # noqa: B018  # asking is the point
 
 
 @pytest.mark.parametrize("name", NAMES)
