@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,9 @@ from workers.bus.status import StatusBoard
 from workers.decoder.worker import run_decoder
 from workers.site.values import Site
 
-__all__ = ["Bus", "decoder_process", "decoding", "site_file", "site_of", "until"]
+__all__ = ["Bus", "Process", "decoder_process", "decoding", "site_file", "site_of", "until"]
+
+Process = subprocess.Popen[str]
 
 DEADLINE_S = 40.0
 KEYS = Keys()
@@ -68,9 +70,15 @@ def decoding(site: Site, name: str = "decoder-1") -> Iterator[threading.Event]:
 
 
 @contextmanager
-def decoder_process(site: Path, name: str = "decoder-1") -> Iterator[subprocess.Popen[str]]:
-    """A decoder as a supervisor starts it; killed at the end if it is still there."""
-    command = [sys.executable, "-P", "-m", "workers", "decoder", str(site), "--name", name]
+def decoder_process(
+    site: Path, name: str = "decoder-1", program: Sequence[str] = ("-m", "workers")
+) -> Iterator[Process]:
+    """A decoder as a supervisor starts it; killed at the end if it is still there.
+
+    Args:
+        program: what Python is told to run.
+    """
+    command = [sys.executable, "-P", *program, "decoder", str(site), "--name", name]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=site.parent

@@ -7,14 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
 
 from tests.pipeline.video.clips import write_clip
-from tests.workers.decoder.running import Bus, decoder_process, site_file, until
+from tests.workers.decoder.running import Bus, Process, decoder_process, site_file, until
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.bus.keys import Keys
@@ -31,18 +30,8 @@ sys.exit(main())
 """
 
 
-@contextmanager
-def hasty_process(site: Path, hang_s: float) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-P", "-c", HASTY, str(hang_s), "decoder", str(site), "--name", "decoder-1"]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, cwd=site.parent
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
+def hasty_process(site: Path, hang_s: float) -> AbstractContextManager[Process]:
+    return decoder_process(site, program=("-c", HASTY, str(hang_s)))
 
 
 @pytest.fixture
