@@ -71,13 +71,15 @@ def run_decoder(site: Site, cameras: Sequence[str], name: str, stop: threading.E
 def _report(
     tools: Tools, connection: Connection, board: StatusBoard, loops: Mapping[str, CameraThread], note: WorkerNote
 ) -> None:
-    """Tell how the cameras do, each second, and look for the broker where it is lost."""
-    tell = Due(TELL_S)
+    """Tell how the cameras do, each second and when a state changes, and look for the broker where it is lost."""
+    tell, told = Due(TELL_S), dict[str, CameraState]()
     while not tools.stop.is_set():
+        states = {camera: one.standing.state for camera, one in loops.items()}
         try:
             tools.link.look(connection)
-            if tools.link.up and tell:
+            if tools.link.up and (tell or states != told):
                 tell.done()
+                told = states
                 tools.metrics.broker_memory(tools.link.memory_share)
                 board.write({camera: one.standing.fields() for camera, one in loops.items()})
                 board.sign_in(note)

@@ -114,8 +114,10 @@ def site(folder: Path) -> Iterator[Supervised]:
     one = Supervised(folder)
     yield one
     if one.process is not None:
+        workers = one.processes() if one.process.poll() is None else []
         one.process.kill()
         one.process.communicate()
+        wait_until(lambda: gone(workers))  # they note their end in the folder that is removed next
 
 
 def gone(processes: list[psutil.Process]) -> bool:
@@ -289,8 +291,10 @@ def recordings(folder: Path) -> Iterator[Supervised]:
     one = Supervised(folder, source="dock.mp4")
     yield one
     if one.process is not None:
+        workers = one.processes() if one.process.poll() is None else []
         one.process.kill()
         one.process.communicate()
+        wait_until(lambda: gone(workers))  # they note their end in the folder that is removed next
 
 
 def end(site: Supervised, *cameras: str) -> None:
