@@ -1,8 +1,9 @@
 """What travels on the streams: one format, three kinds. `docs/reference/bus.md` has an example of each.
 
 Every entry has the fields `v` (the version of the format), `head` (JSON) and, where there is something to carry,
-`data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map. A small head in JSON costs a
-tenth of what as many fields of their own would. Sizes are checked against the head before memory is taken.
+`data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map; a frame may have `motion` beside
+it. A small head in JSON costs a tenth of what as many fields of their own would. Sizes are checked against the head
+before memory is taken.
 """
 
 from __future__ import annotations
@@ -12,9 +13,10 @@ from enum import StrEnum
 
 import numpy as np
 
-from pipeline.types import CoarseMap, Geometry, Image, Size
+from pipeline.types import CoarseMap, Geometry, Image, Motion, Size
 from workers.bus.heads import Fields, entry, finite, number, opened, refuse, size, whole
 from workers.bus.ids import numbers_of
+from workers.bus.planes import motion_in, said_of
 
 __all__ = [
     "Drop",
@@ -52,6 +54,7 @@ class FrameMessage:
         captured_at: unix time in seconds at which it was decoded, by the server's clock.
         source: (H, W) of the picture before resizing.
         pixels: (H, W, 3) uint8 RGB.
+        motion: what moved up to it; None where the camera's model has no motion, and where it is not known.
     """
 
     epoch: int
@@ -60,6 +63,7 @@ class FrameMessage:
     captured_at: float
     source: Size
     pixels: Image
+    motion: Motion | None = None
 
     @property
     def id(self) -> str:
@@ -70,7 +74,8 @@ class FrameMessage:
         """Names and values of the entry."""
         height, width, _ = self.pixels.shape
         head = {"time_s": self.time_s, "captured_at": self.captured_at, "source": self.source, "size": (height, width)}
-        return entry(head, self.pixels.data.cast("B"))
+        fields = entry(head | said_of(self.motion), self.pixels.data.cast("B"))
+        return fields if self.motion is None else [*fields, "motion", self.motion.planes.tobytes()]
 
     @classmethod
     def read(cls, name: bytes, fields: Fields) -> FrameMessage:
@@ -85,7 +90,9 @@ class FrameMessage:
         if len(data) != height * width * 3:
             refuse(f"its picture has {len(data)} bytes, not {height} x {width} x 3")
         pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-        return cls(epoch, index, number(head, "time_s"), number(head, "captured_at"), size(head, "source"), pixels)
+        motion = motion_in(head, fields, (height, width))
+        times = number(head, "time_s"), number(head, "captured_at")
+        return cls(epoch, index, *times, size(head, "source"), pixels, motion)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
