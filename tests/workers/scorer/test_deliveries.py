@@ -8,10 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.model.detector import Detector
 from pipeline.model.model_file import save_model
 from pipeline.model.padim import Model, Scores
-from pipeline.model.pool import score_together
+from pipeline.model.pool import Part, score_together
 from pipeline.types import Image
 from tests.workers.scorer.running import EPOCH, SIZE, Camera, scoring, site_of, until
 from workers.bus.broker import EmbeddedBroker
@@ -23,8 +22,8 @@ from workers.site.values import Site
 POISON = np.full((*SIZE, 3), 13, np.uint8)
 
 
-def fail_on_poison(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
-    if any((frame == POISON).all() for _, frames in parts for frame in frames):
+def fail_on_poison(parts: Sequence[Part]) -> list[Scores]:
+    if any((frame == POISON).all() for _, frames, _ in parts for frame in frames):
         raise RuntimeError("no score for 13")
     return score_together(parts)
 
@@ -100,7 +99,7 @@ def test_a_frame_that_fails_once_is_scored_when_it_comes_back(
 ) -> None:
     failures = iter([True, True])  # in the batch, and alone
 
-    def fail_at_first(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
+    def fail_at_first(parts: Sequence[Part]) -> list[Scores]:
         if next(failures, False):
             raise MemoryError
         return score_together(parts)
