@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Histogram", "area", "best_f1"]
+__all__ = ["Histogram", "area", "best_f1", "caught"]
 
 Histogram = NDArray[np.int64] | NDArray[np.float64]
 
@@ -39,6 +39,12 @@ def best_f1(negatives: Histogram, positives: Histogram) -> float:
     hits = np.cumsum(positives[::-1])
     alarms = hits + np.cumsum(negatives[::-1])
     return float(np.max(2 * hits / (alarms + hits[-1])))
+
+
+def caught(negatives: Histogram, positives: Histogram, limit: float) -> float:
+    """Highest share of positives (0 to 1) above a threshold that no more than a share `limit` of negatives is above."""
+    false_positives, found = _shares_above(negatives), _shares_above(positives)
+    return float(found[false_positives <= limit][-1])
 
 
 def _shares_above(histogram: Histogram) -> NDArray[np.float64]:

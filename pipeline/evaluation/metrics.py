@@ -17,12 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError, ShapeError
-from pipeline.evaluation.curves import area, best_f1
+from pipeline.evaluation.curves import area, best_f1, caught
 
 __all__ = ["KEPT_BYTES", "FrameFigures", "FrameMetrics", "PixelFigures", "PixelMetrics"]
 
 # Share of false positives up to which per-region overlap counts, as in MVTec AD (Bergmann et al., 2019).
 AUPRO_LIMIT = 0.3
+# Share of normal frames above the threshold at which it is asked how many of the abnormal ones are caught.
+CAUGHT_LIMIT = 0.01
 
 # Pixels are kept as they are up to here: 8 million in 32 MB, where few are abnormal.
 KEPT_BYTES = 32 << 20
@@ -38,11 +40,17 @@ BINS = (int(np.float32(2**16).view(np.uint32)) >> DROPPED_BITS) - LOWEST
 
 @dataclass(frozen=True, slots=True)
 class FrameFigures:
-    """What `FrameMetrics` found: the count of frames (or pictures), AUROC and best F1, each 0 to 1."""
+    """What `FrameMetrics` found: the count of frames (or pictures), and figures from 0 to 1.
+
+    Attributes:
+        f1: the best of all thresholds.
+        caught_1: share of abnormal frames above a threshold that at most 1 % of the normal ones are above.
+    """
 
     frames: int
     auroc: float | None
     f1: float | None
+    caught_1: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +92,13 @@ class FrameMetrics:
         negatives = np.bincount(places[~anomalous], minlength=len(scores))
         positives = np.bincount(places[anomalous], minlength=len(scores))
         if not (negatives.any() and positives.any()):
-            return FrameFigures(len(anomalous), None, None)
-        return FrameFigures(len(anomalous), area(negatives, positives), best_f1(negatives, positives))
+            return FrameFigures(len(anomalous), None, None, None)
+        return FrameFigures(
+            len(anomalous),
+            auroc=area(negatives, positives),
+            f1=best_f1(negatives, positives),
+            caught_1=caught(negatives, positives, CAUGHT_LIMIT),
+        )
 
 
 class PixelMetrics:

@@ -1,23 +1,31 @@
 """Figures of an evaluation, and how they are shown: as plain text, as Markdown, as JSON.
 
-All figures but `frames` are 0 to 1. Tables have a column for each figure that some row has; rows lacking it
-have `-`. Published figures come last, in columns like `paper pixel_auroc`, and below the table it says what they are.
+Figures are 0 to 1, but for counts, hours and what there is a day. Tables have a column for each figure that some row
+has; rows lacking it have `-`. Published figures come last, in columns like `paper pixel_auroc`, and below the table it
+says what they are. Plain text goes on below, under the same names of rows, where a line is full.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
+from typing import Any
 
+from pipeline.evaluation.events import EventFigures
 from pipeline.evaluation.layouts import SceneKind
 from pipeline.evaluation.metrics import FrameFigures, PixelFigures
 from pipeline.evaluation.published import Published
+from pipeline.evaluation.regions import RegionFigures
 
 __all__ = ["Metrics", "Results", "as_json", "as_markdown", "as_text"]
 
 ABSENT = "-"
+# Columns of a terminal that a table of plain text keeps to.
+WIDTH, GAP = 100, "  "
+# As frames are, these are added up where all other figures are averaged over scenes.
+TOTALS = ("false_events", "normal_hours")
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,7 @@ class Metrics:
 
     Attributes:
         frames: how many frames, or pictures, the figures rest on.
+        normal_hours: how much normal footage the count of false events rests on.
     """
 
     frames: int
@@ -33,28 +42,54 @@ class Metrics:
     image_auroc: float | None = None
     frame_f1: float | None = None
     image_f1: float | None = None
+    frame_caught_1: float | None = None
+    image_caught_1: float | None = None
     pixel_auroc: float | None = None
     aupro_30: float | None = None
     pixel_f1: float | None = None
+    rbdc: float | None = None
+    tbdc: float | None = None
+    stretches_found: float | None = None
+    false_events: int | None = None
+    normal_hours: float | None = None
+    false_events_per_day: float | None = None
 
     @classmethod
-    def of(cls, kind: SceneKind, frames: FrameFigures, pixels: PixelFigures) -> Metrics:
-        """Figures of a counter of frames, or of pictures, and of one of pixels."""
-        of_pixels = {"pixel_auroc": pixels.auroc, "aupro_30": pixels.aupro_30, "pixel_f1": pixels.f1}
-        if kind == "images":
-            return cls(frames.frames, image_auroc=frames.auroc, image_f1=frames.f1, **of_pixels)
-        return cls(frames.frames, frame_auroc=frames.auroc, frame_f1=frames.f1, **of_pixels)
+    def of(
+        cls,
+        kind: SceneKind,
+        frames: FrameFigures,
+        pixels: PixelFigures,
+        regions: RegionFigures,
+        events: EventFigures,
+    ) -> Metrics:
+        """Figures of counters of frames, or of pictures, of pixels, and of a video's regions and events."""
+        whole = "image" if kind == "images" else "frame"
+        of_frames = {"auroc": frames.auroc, "f1": frames.f1, "caught_1": frames.caught_1}
+        return cls(
+            frames.frames,
+            **{f"{whole}_{name}": figure for name, figure in of_frames.items()},
+            pixel_auroc=pixels.auroc,
+            aupro_30=pixels.aupro_30,
+            pixel_f1=pixels.f1,
+            rbdc=regions.rbdc,
+            tbdc=regions.tbdc,
+            stretches_found=events.found,
+            false_events=events.false,
+            normal_hours=events.normal_hours,
+            false_events_per_day=events.false_a_day,
+        )
 
     @classmethod
     def mean(cls, scenes: Sequence[Metrics]) -> Metrics:
-        """Mean of each figure over the scenes that have it; their frames together."""
+        """Mean of each figure over the scenes that have it; what can be counted, together."""
 
-        def mean_of(name: str) -> float | None:
+        def together(name: str) -> Any:  # a whole number of a count, like the field
             found = [figure for scene in scenes if (figure := getattr(scene, name)) is not None]
-            return fmean(found) if found else None
+            return (sum(found) if name in TOTALS else fmean(found)) if found else None
 
-        means = {field.name: mean_of(field.name) for field in fields(cls) if field.name != "frames"}
-        return cls(sum(scene.frames for scene in scenes), **means)
+        others = {field.name: together(field.name) for field in fields(cls) if field.name != "frames"}
+        return cls(sum(scene.frames for scene in scenes), **others)
 
     def present(self) -> dict[str, float]:
         """The figures that could be computed, by name."""
@@ -103,10 +138,10 @@ def as_json(results: Results) -> str:
 
 def as_text(results: Results) -> str:
     """A heading and a table in aligned columns: a row a scene and, of several, their mean and all pooled."""
-    rows = _table(results)
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = ["  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in rows]
-    return "\n".join([_heading(results), "", *lines, *_sources(results)])
+    names, *columns = zip(*_table(results), strict=True)
+    parts = _parts(_aligned(names, str.ljust), [_aligned(column, str.rjust) for column in columns])
+    lines = [line for part in parts for line in ("", *map(GAP.join, zip(*part, strict=True)))]
+    return "\n".join([_heading(results), *lines, *_sources(results)])
 
 
 def as_markdown(results: Results) -> str:
@@ -115,6 +150,32 @@ def as_markdown(results: Results) -> str:
     rule = ["---", *["---:"] * (len(header) - 1)]
     lines = [f"| {' | '.join(row)} |" for row in [header, rule, *rows]]
     return "\n".join([_heading(results), "", *lines, *_sources(results)])
+
+
+def _aligned(column: Sequence[str], aligned: Callable[[str, int], str]) -> list[str]:
+    """Cells that are all as wide as the widest."""
+    width = max(map(len, column))
+    return [aligned(cell, width) for cell in column]
+
+
+def _parts(names: list[str], columns: Sequence[list[str]]) -> list[list[list[str]]]:
+    """Columns in as few parts as fit a terminal, no part wider than need be, each behind the names of the rows."""
+    parts = _filled(names, columns, WIDTH)
+    for width in range(WIDTH - 1, 0, -1):
+        narrower = _filled(names, columns, width)
+        if len(narrower) > len(parts):
+            break
+        parts = narrower
+    return parts
+
+
+def _filled(names: list[str], columns: Sequence[list[str]], width: int) -> list[list[list[str]]]:
+    parts = [[names]]
+    for column in columns:
+        if len(parts[-1]) > 1 and len(GAP.join([*(one[0] for one in parts[-1]), column[0]])) > width:
+            parts.append([names])
+        parts[-1].append(column)
+    return parts
 
 
 def _heading(results: Results) -> str:
@@ -138,7 +199,9 @@ def _table(results: Results) -> list[list[str]]:
     if len(results.scenes) == 1:
         del names[1:], rows[1:]
     columns = [column for column in _columns(results) if any(column in row for row in rows)]
-    cells = [[name, *(_cell(row.get(column)) for column in columns)] for name, row in zip(names, rows, strict=True)]
+    cells = [
+        [name, *(_cell(column, row.get(column)) for column in columns)] for name, row in zip(names, rows, strict=True)
+    ]
     return [["scene", *columns], *cells]
 
 
@@ -148,7 +211,9 @@ def _columns(results: Results) -> list[str]:
     return [*ours, *(f"{item.label} {name}" for item in results.published for name in ours)]
 
 
-def _cell(figure: float | None) -> str:
+def _cell(column: str, figure: float | None) -> str:
     if figure is None:
         return ABSENT
+    if column == "false_events_per_day":
+        return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
     return str(figure) if isinstance(figure, int) else f"{figure:.3f}"

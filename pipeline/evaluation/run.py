@@ -8,26 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from types import MappingProxyType
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from pipeline.alerting.tracker import Observation, View
 from pipeline.errors import ModelError
-from pipeline.evaluation.layouts import LAYOUTS, LabelledFootage, Scene
-from pipeline.evaluation.metrics import FrameMetrics, PixelMetrics
+from pipeline.evaluation.counting import Counters
+from pipeline.evaluation.layouts import LAYOUTS, LabelledFootage, Scene, Truth
 from pipeline.evaluation.published import published_for
 from pipeline.evaluation.report import Metrics, Results
 from pipeline.evaluation.rotation import ROTATED_SIZE, rotated_and_cropped
 from pipeline.fit import FitOptions, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware
+from pipeline.model.padim import Model
 from pipeline.model.weights import Progress
 from pipeline.scoring import scored_frames
+from pipeline.surveying import has_clock
 from pipeline.types import Geometry, Size
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
@@ -48,18 +49,6 @@ PAPER_SIZES: Mapping[str, tuple[str, int | None]] = MappingProxyType(
 )
 
 Told = Callable[[str, int, int | None], None]
-
-
-@dataclass(slots=True)
-class _Counters:
-    """What one scene, or several together, has been counted into."""
-
-    frames: FrameMetrics = field(default_factory=FrameMetrics)
-    pixels: PixelMetrics = field(default_factory=PixelMetrics)
-
-    def merge(self, other: _Counters) -> None:
-        self.frames.merge(other.frames)
-        self.pixels.merge(other.pixels)
 
 
 def evaluate(
@@ -91,7 +80,7 @@ def evaluate(
     stop, told = stop or Event(), told or (lambda what, done, total: None)
     scenes = LAYOUTS[layout](root)
     figures: dict[str, Metrics] = {}
-    pooled = _Counters()
+    pooled = Counters(scenes[0].kind)
     if rotate_crop:
         options = replace(options, resize=ROTATED_SIZE, crop=None)
     for scene in scenes:
@@ -99,12 +88,10 @@ def evaluate(
             counters = _measured(prepared, options, hardware, told, download, stop)
         if counters is None:
             break
-        figures[scene.name] = Metrics.of(scene.kind, counters.frames.result(), counters.pixels.result())
+        figures[scene.name] = counters.metrics()
         pooled.merge(counters)
-    kind = scenes[0].kind
-    together = Metrics.of(kind, pooled.frames.result(), pooled.pixels.result())
     published = published_for(layout, options.settings, rotate_crop=rotate_crop, scenes=figures)
-    return Results(layout, method, options.settings.backbone, figures, together, published)
+    return Results(layout, method, options.settings.backbone, figures, pooled.metrics(), published)
 
 
 def _prepared(scene: Scene, rotate_crop: bool, seed: int, told: Told) -> AbstractContextManager[Scene]:
@@ -115,7 +102,7 @@ def _prepared(scene: Scene, rotate_crop: bool, seed: int, told: Told) -> Abstrac
 
 def _measured(
     scene: Scene, options: FitOptions, hardware: Hardware, told: Told, download: Progress | None, stop: Event
-) -> _Counters | None:
+) -> Counters | None:
     """Counters of a scene; None when it was stopped before its end."""
     try:
         detector = _fitted(scene, options, hardware, told, download, stop)
@@ -123,7 +110,7 @@ def _measured(
         if stop.is_set():  # before there was enough for a model
             return None
         raise
-    counters = _Counters()
+    counters = Counters(scene.kind)
     for number, footage in enumerate(scene.tests, start=1):
         if stop.is_set():
             return None
@@ -146,23 +133,27 @@ def _fitted(
     return Detector(result.model, result.engine)
 
 
-def _count(footage: LabelledFootage, detector: Detector, counters: _Counters, fps: float | None) -> None:
+def _count(footage: LabelledFootage, detector: Detector, counters: Counters, fps: float | None) -> None:
     """Score every frame of a recording, or one picture, against its truth."""
-    geometry = detector.model.geometry
-    sampling = Sampling(geometry, motion=detector.model.has_motion)
-    counted = 0
+    model, counted = detector.model, 0
+    sampling = Sampling(model.geometry, motion=model.has_motion)
     (source,) = find_sources([footage.footage])
     with open_recording(source, input_fps=fps) as recording:
+        clocked = has_clock(source, fps)
+        counters.begin(_view(model, recording.size) if clocked else None)
         for scored in scored_frames(recording, sampling, detector, maps=True):
             assert scored.anomaly_map is not None
-            size = scored.frame.source_size
-            truth = footage.truth(scored.frame.index, _uncropped(size, geometry))
-            counters.frames.add(scored.score, truth.anomalous)
-            if truth.mask is not None:
-                mask = _cut(truth.mask, geometry)
-                counters.pixels.add(_at(scored.anomaly_map, mask.shape), mask)
+            frame = scored.frame
+            truth = _cut(footage.truth(frame.index, _uncropped(frame.source_size, model.geometry)), model.geometry)
+            counters.add(Observation(frame.index, frame.time_s, scored.score, scored.coarse), scored.anomaly_map, truth)
             counted += 1
+        counters.end()
     footage.check_length(counted)
+
+
+def _view(model: Model, source: Size) -> View:
+    """What events of a recording are followed with; nobody reads their names."""
+    return View("test", 1, model.geometry, source, model.threshold.lingering)
 
 
 def _uncropped(source: Size, geometry: Geometry) -> Size:
@@ -170,14 +161,9 @@ def _uncropped(source: Size, geometry: Geometry) -> Size:
     return source if geometry.crop is None else geometry.resize
 
 
-def _cut(mask: NDArray[np.bool_], geometry: Geometry) -> NDArray[np.bool_]:
-    if geometry.crop is None:
-        return mask
+def _cut(truth: Truth, geometry: Geometry) -> Truth:
+    if geometry.crop is None or truth.mask is None:
+        return truth
     left, top = geometry.offset
-    return np.ascontiguousarray(mask[top : top + geometry.crop, left : left + geometry.crop])
-
-
-def _at(anomaly_map: NDArray[np.float32], size: tuple[int, ...]) -> NDArray[np.float32]:
-    if anomaly_map.shape == size:
-        return anomaly_map
-    return np.asarray(cv2.resize(anomaly_map, (size[1], size[0]), interpolation=cv2.INTER_LINEAR), np.float32)
+    cut = truth.mask[top : top + geometry.crop, left : left + geometry.crop]
+    return replace(truth, mask=np.ascontiguousarray(cut))

@@ -17,8 +17,11 @@ from stillwatch.commands.evaluate import LAYOUTS as OFFERED
 from tests.stillwatch.conftest import SIZE, SMALL, THING, scene, write_clip
 from tests.stillwatch.running import Result, files_up_to, on_terminal_until, run
 
-FIGURES_OF_VIDEO = {"frames", "frame_auroc", "frame_f1", "pixel_auroc", "aupro_30", "pixel_f1"}
-FIGURES_OF_IMAGES = {"frames", "image_auroc", "image_f1", "pixel_auroc", "aupro_30", "pixel_f1"}
+FIGURES_OF_PIXELS = ["pixel_auroc", "aupro_30", "pixel_f1"]
+FIGURES_OF_FRAMES = ["frames", "frame_auroc", "frame_f1", "frame_caught_1", *FIGURES_OF_PIXELS]
+FIGURES_OF_EVENTS = ["rbdc", "tbdc", "stretches_found", "false_events", "normal_hours", "false_events_per_day"]
+FIGURES_OF_VIDEO = {*FIGURES_OF_FRAMES, *FIGURES_OF_EVENTS}
+FIGURES_OF_IMAGES = {"frames", "image_auroc", "image_f1", "image_caught_1", *FIGURES_OF_PIXELS}
 
 
 def write_pictures(folder: Path, pictures: Iterable[Image | NDArray[np.uint8]], suffix: str = ".png") -> None:
@@ -75,17 +78,23 @@ def test_the_folder_has_the_same_for_scripts_and_for_people(evaluated: tuple[Res
     assert (results / "evaluation.json").read_text("utf-8") == done.out
     lines = (results / "evaluation.md").read_text("utf-8").splitlines()
     assert lines[0] == "layout ucsd, method padim, backbone efficientnet_lite0"
-    assert lines[2] == "| scene | frames | frame_auroc | frame_f1 | pixel_auroc | aupro_30 | pixel_f1 |"
+    assert lines[2] == f"| {' | '.join(['scene', *FIGURES_OF_FRAMES, *FIGURES_OF_EVENTS])} |"
 
 
 def test_people_get_a_table(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
     figures = json.loads(evaluated[0].out)["scenes"]["UCSDped3"]
     done = run("evaluate", "ucsd", ucsd, *SMALL, cwd=tmp_path)
-    heading, empty, names, row = done.out.splitlines()
-    assert (done.code, done.err, empty) == (0, "", "")
+    heading, *tables = done.out.splitlines()
+    assert (done.code, done.err) == (0, "")
     assert heading == "layout ucsd, method padim, backbone efficientnet_lite0"
-    assert names.split() == ["scene", "frames", "frame_auroc", "frame_f1", "pixel_auroc", "aupro_30", "pixel_f1"]
-    assert row.split() == ["UCSDped3", "20", *(f"{figures[name]:.3f}" for name in names.split()[2:])]
+    assert tables[::3] == ["", ""]
+    of_frames, of_events = (line.split() for line in tables[1::3])
+    assert (of_frames, of_events) == (["scene", *FIGURES_OF_FRAMES], ["scene", *FIGURES_OF_EVENTS])
+    first, second = (line.split() for line in tables[2::3])
+    assert first == ["UCSDped3", "20", *(f"{figures[name]:.3f}" for name in FIGURES_OF_FRAMES[1:])]
+    assert second[:4] == ["UCSDped3", *(f"{figures[name]:.3f}" for name in FIGURES_OF_EVENTS[:3])]
+    assert second[4:] == [str(figures["false_events"]), f"{figures['normal_hours']:.3f}", "0"]
+    assert max(map(len, tables)) <= 100
 
 
 def test_markdown_is_what_the_folder_has(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
@@ -102,7 +111,18 @@ def test_footage_of_your_own_needs_labels_alone(tmp_path: Path) -> None:
     (tmp_path / "mine" / "labels" / "tuesday.csv").write_text("label\n" + "0\n" * 10 + "1\n" * 10)
     done = run("evaluate", "folder", "mine", *SMALL, "--fps", "10", "--json", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
-    assert json.loads(done.out)["scenes"] == {"mine": {"frames": 20, "frame_auroc": 1.0, "frame_f1": 1.0}}
+    assert json.loads(done.out)["scenes"] == {
+        "mine": {
+            "frames": 20,
+            "frame_auroc": 1.0,
+            "frame_f1": 1.0,
+            "frame_caught_1": 1.0,
+            "stretches_found": 0.0,
+            "false_events": 0,
+            "normal_hours": pytest.approx(0.9 / 3600),
+            "false_events_per_day": 0.0,
+        }
+    }
 
 
 def test_the_paper_resizes_to_256_and_keeps_the_224_in_the_middle(tmp_path: Path) -> None:
@@ -122,7 +142,7 @@ def test_the_paper_resizes_to_256_and_keeps_the_224_in_the_middle(tmp_path: Path
     done = run("evaluate", "mvtec", "set", *paper, "--json", cwd=tmp_path)
     found = json.loads(done.out)
     assert (done.code, done.err, found["backbone"]) == (0, "", "resnet18")
-    assert set(found["scenes"]["edge"]) == {"frames", "image_auroc", "image_f1"}
+    assert set(found["scenes"]["edge"]) == {"frames", "image_auroc", "image_f1", "image_caught_1"}
     assert set(found["scenes"]["inside"]) == FIGURES_OF_IMAGES
     assert found["pooled"]["frames"] == 4
 

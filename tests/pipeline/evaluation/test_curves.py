@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.evaluation.curves import area, best_f1
+from pipeline.evaluation.curves import area, best_f1, caught
 
 
 def test_area_counts_a_tie_as_half() -> None:
@@ -31,3 +31,15 @@ def test_area_weighs_gains_by_what_they_are_worth() -> None:
 def test_best_f1_is_the_best_over_all_thresholds() -> None:
     # Thresholds from the top down: 1 of 1 right and 2 missed, 2 of 2, 2 of 4, 3 of 5: F1 1/2, 4/5, 4/7, 3/4.
     assert best_f1(np.array([0, 2, 0, 0]), np.array([1, 0, 1, 1])) == pytest.approx(4 / 5)
+
+
+def test_what_is_caught_lies_above_the_lowest_threshold_with_few_enough_false_ones() -> None:
+    # From the top down 0, 1, 1, 3 of 100 normal frames are above, and 1, 1, 3, 4 of 4 abnormal ones.
+    negatives, positives = np.array([97, 2, 0, 1, 0]), np.array([0, 1, 2, 0, 1])
+    assert caught(negatives, positives, 0.01) == 3 / 4
+    assert caught(negatives, positives, 0.009) == 1 / 4
+    assert caught(negatives, positives, 0.03) == 1.0
+
+
+def test_nothing_is_caught_where_the_highest_scores_are_ties_with_too_many_normal_ones() -> None:
+    assert caught(np.array([98, 2]), np.array([0, 5]), 0.01) == 0.0

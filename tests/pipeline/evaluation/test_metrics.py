@@ -105,6 +105,19 @@ class TestFrames:
         scores, anomalous = zip(*counted, strict=True)
         assert counted_frames(counted).result().f1 == pytest.approx(best_f1(anomalous, scores), abs=1e-6)
 
+    @ON_BUSY_MACHINES
+    @given(st.lists(st.integers(0, 60), min_size=1, max_size=300), st.lists(st.integers(20, 80), min_size=1))
+    def test_what_is_caught_is_the_most_that_any_threshold_catches(
+        self, normal: list[int], abnormal: list[int]
+    ) -> None:
+        counted = [*((float(score), False) for score in normal), *((float(score), True) for score in abnormal)]
+        best = max(
+            sum(score > threshold for score in abnormal) / len(abnormal)
+            for threshold in range(-1, 81)
+            if 100 * sum(score > threshold for score in normal) <= len(normal)
+        )
+        assert counted_frames(counted).result().caught_1 == best
+
     def test_auroc_is_exact_for_scores_that_float32_cannot_tell_apart(self) -> None:
         counted = [(1.0, False), (1.0 + 1e-12, True), (1.0 + 2e-12, False), (1.0 + 3e-12, True)]
         assert counted_frames(counted).result().auroc == pytest.approx(0.75)
@@ -125,13 +138,13 @@ class TestFrames:
 
     def test_perfect_scores_give_1_equal_ones_a_half_and_reversed_ones_0(self) -> None:
         labels = [False, False, True, True, True]
-        assert counted_frames(zip([1, 2, 3, 4, 5], labels, strict=True)).result() == FrameFigures(5, 1.0, 1.0)
-        assert counted_frames(zip([7] * 5, labels, strict=True)).result() == FrameFigures(5, 0.5, 0.75)
+        assert counted_frames(zip([1, 2, 3, 4, 5], labels, strict=True)).result() == FrameFigures(5, 1.0, 1.0, 1.0)
+        assert counted_frames(zip([7] * 5, labels, strict=True)).result() == FrameFigures(5, 0.5, 0.75, 0.0)
         assert counted_frames(zip([5, 4, 3, 2, 1], labels, strict=True)).result().auroc == 0.0
 
     @pytest.mark.parametrize("labels", [[], [False, False], [True, True]])
     def test_one_class_alone_gives_a_count_and_no_figures(self, labels: list[bool]) -> None:
-        assert counted_frames((1.0, label) for label in labels).result() == FrameFigures(len(labels), None, None)
+        assert counted_frames((1.0, label) for label in labels).result() == FrameFigures(len(labels), None, None, None)
 
     @pytest.mark.parametrize("score", [float("nan"), float("inf")])
     def test_a_score_that_is_no_number_is_refused(self, score: float) -> None:
