@@ -277,6 +277,8 @@ class Event:
         score: the highest score in its region.
         box: around its region at the peak.
         reason: why it ended; None while it lasts.
+        motion: how much of the score is motion, 0 to 1: the share at the cell of the highest score in the frame of the
+            peak. None for a model of appearance alone.
     """
 
     id: str
@@ -288,3 +290,4 @@ class Event:
     score: float
     box: Box
     reason: EndReason | None = None
+    motion: float | None = None
