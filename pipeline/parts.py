@@ -11,7 +11,7 @@ from typing import Self
 
 from pipeline.types import SHARE_STEPS
 
-__all__ = ["Parts", "both", "mainly"]
+__all__ = ["WHOLE", "Parts", "both", "mainly"]
 
 # Where a share is so near to the half, naming one of the two would mislead.
 NEAR_HALF = 0.1
@@ -40,6 +40,10 @@ class Parts:
         score = self.appearance + self.motion
         # What is written rounds; the steps that shares travel in are far wider apart.
         return round(SHARE_STEPS * self.motion / score) / SHARE_STEPS if score else 0.0
+
+
+# A score of a model of appearance alone.
+WHOLE = Parts()
 
 
 def mainly(share: float | None) -> str:

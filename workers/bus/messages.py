@@ -1,19 +1,22 @@
 """What travels on the streams: one format, three kinds. `docs/reference/bus.md` has an example of each.
 
 Every entry has the fields `v` (the version of the format), `head` (JSON) and, where there is something to carry,
-`data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map. A small head in JSON costs a
-tenth of what as many fields of their own would. Sizes are checked against the head before memory is taken.
+`data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map, whose shares lie beside it in
+`shares`. A small head in JSON costs a tenth of what as many fields of their own would. Sizes are checked against the
+head before memory is taken.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.parts import WHOLE, Parts
 from pipeline.types import CoarseMap, Geometry, Image, Size
-from workers.bus.heads import Fields, entry, finite, number, opened, refuse, size, whole
+from workers.bus.heads import Fields, Head, entry, finite, number, opened, refuse, size, whole
 from workers.bus.ids import numbers_of
 
 __all__ = [
@@ -136,6 +139,7 @@ class ScoreMessage:
         model: digest of the model's file.
         lingering: the model's threshold of what lingers, as a share of that of a moment.
         scoring_ms: time that the batch it was in took, divided by its frames.
+        parts: what of the score is appearance and what is motion; the coarse map has shares where they are known.
     """
 
     epoch: int
@@ -152,6 +156,7 @@ class ScoreMessage:
     model: str
     lingering: float
     scoring_ms: float
+    parts: Parts = WHOLE
 
     def fields(self) -> list[object]:
         """Names and values of the entry."""
@@ -172,7 +177,10 @@ class ScoreMessage:
             "lingering": self.lingering,
             "scoring_ms": round(self.scoring_ms, 3),
         }
-        return entry(head, self.coarse.levels.tobytes())
+        levels, shares = self.coarse.levels.tobytes(), self.coarse.shares
+        if shares is None:
+            return entry(head, levels)
+        return [*entry(head | asdict(self.parts), levels), "shares", shares.tobytes()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,7 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
     if len(data) != grid[0] * grid[1]:
         refuse(f"its map has {len(data)} bytes, not {grid[0]} x {grid[1]}")
     levels = np.frombuffer(data, np.uint8).reshape(grid)
+    shares, parts = _motion(fields, head, grid)
     peak = head.get("peak")
     if not (isinstance(peak, list) and len(peak) == 2):
         refuse("its peak is not a point")
@@ -236,9 +245,23 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
         score=number(head, "score"),
         raw_score=number(head, "raw_score"),
         peak=(finite(peak[0], "peak"), finite(peak[1], "peak")),
-        coarse=CoarseMap(levels),
+        coarse=CoarseMap(levels, shares),
         geometry=geometry,
         model=str(head.get("model", ""))[:64],
         lingering=number(head, "lingering"),
         scoring_ms=number(head, "scoring_ms"),
+        parts=parts,
     )
+
+
+def _motion(fields: Fields, head: Head, grid: Size) -> tuple[NDArray[np.uint8] | None, Parts]:
+    """The shares beside a coarse map, and the parts of the score; nothing of either for a model of appearance alone."""
+    data = fields.get(b"shares")
+    if data is None:
+        return None, WHOLE
+    if len(data) != grid[0] * grid[1]:
+        refuse(f"its shares have {len(data)} bytes, not {grid[0]} x {grid[1]}")
+    appearance, motion = number(head, "appearance"), number(head, "motion")
+    if min(appearance, motion) < 0:
+        refuse("a part of its score is below 0")
+    return np.frombuffer(data, np.uint8).reshape(grid), Parts(appearance, motion)
