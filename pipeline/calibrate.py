@@ -70,7 +70,8 @@ def calibrate(
     """
     stop, progress = stop or Event(), progress or (lambda done, total: None)
     model = detector.model
-    sampling = Sampling(model.geometry, options.fps or model.fps, options.from_s, options.until_s)
+    fps = options.fps or model.fps
+    sampling = Sampling(model.geometry, fps, options.from_s, options.until_s, motion=model.has_motion)
     clocked = any(has_clock(source, options.input_fps) for source in sources)
     view = model.source_size if clocked or model.fps is not None else None
     expected = survey(sources, sampling, view, options.input_fps)
@@ -105,6 +106,6 @@ def _score(recording: Recording, sampling: Sampling, detector: Detector, held_ou
     """Score a recording in batches; gives how many frames each had."""
     with closing(prefetched(recording.frames(sampling))) as frames:
         for batch in batches(frames):
-            scores = detector.score(np.stack([frame.pixels for frame in batch]))
+            scores = detector.score(np.stack([frame.pixels for frame in batch]), [frame.motion for frame in batch])
             held_out.add([frame.time_s for frame in batch], scores)
             yield len(batch)

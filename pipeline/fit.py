@@ -122,7 +122,8 @@ def fit_footage(
             check_view(first, source_size)  # the survey passes it over
     geometry = resumed.geometry if resumed else options.geometry(source_size)
     mask = resumed.mask if resumed else read_mask(options.mask, geometry, source_size) if options.mask else None
-    sampling = Sampling(geometry, options.fps, options.from_s, options.until_s)
+    motion = (resumed.settings if resumed else options.settings).has_motion
+    sampling = Sampling(geometry, options.fps, options.from_s, options.until_s, motion=motion)
     learner = _Learner(sources, sampling, source_size, options, progress or (lambda done, total: None), stop)
     expected = learner.survey()
     network, settings = _network(options, resumed, download)
@@ -218,7 +219,7 @@ class _Learner:
         with closing(live.frames()) as frames:
             for frame in frames:
                 self._check.add(frame)
-                fitter.add(frame.pixels, frame.time_s)
+                fitter.add(frame.pixels, frame.time_s, frame.motion)
                 self._progress(fitter.frames - before, expected)
         self.recordings += 1
         self.damaged += live.damaged
@@ -236,7 +237,7 @@ class _Learner:
                 last_s = frame.time_s
                 taken += 1
                 self._check.add(frame)
-                fitter.add(frame.pixels, frame.time_s)
+                fitter.add(frame.pixels, frame.time_s, frame.motion)
                 self._progress(fitter.frames - before, expected)
                 if self._stop.is_set():
                     break

@@ -213,9 +213,15 @@ class _Run:
         return self._detector
 
     def _sampling(self, task: Task) -> Sampling:
-        options = self._options
-        fps = options.fps or task.model.fps
-        return Sampling(task.model.geometry, fps, options.from_s, options.until_s, DISPLAY_SHORT_SIDE)
+        options, model = self._options, task.model
+        return Sampling(
+            model.geometry,
+            options.fps or model.fps,
+            options.from_s,
+            options.until_s,
+            DISPLAY_SHORT_SIDE,
+            motion=model.has_motion,
+        )
 
     def _view(self, task: Task) -> Size | None:
         clocked = has_clock(task.source, self._options.input_fps)

@@ -49,6 +49,7 @@ def scored_frames(
     """Frames of a recording with their scores; decoded in one thread, scored in another, given out in a third.
 
     Args:
+        sampling: with motion where the detector's model has it.
         maps: also give each frame's whole anomaly map.
     """
     decoded = prefetched(recording.frames(sampling))
@@ -58,7 +59,7 @@ def scored_frames(
 
 def _scored(frames: Iterator[Frame], detector: Detector, *, maps: bool) -> Iterator[ScoredFrame]:
     for batch in batches(frames):
-        scores = detector.score(np.stack([frame.pixels for frame in batch]))
+        scores = detector.score(np.stack([frame.pixels for frame in batch]), [frame.motion for frame in batch])
         results = results_of(detector.model, scores, [frame.source_size for frame in batch])
         threshold = detector.model.threshold.value
         anomaly_maps = (scores.maps / threshold).cpu().numpy() if maps else [None] * len(batch)

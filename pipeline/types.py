@@ -1,4 +1,4 @@
-"""Values that cross rooms: the geometry of pictures, frames, coarse maps, events.
+"""Values that cross rooms: the geometry of pictures, frames, motion, coarse maps, events.
 
 Sizes are (H, W); points are (x, y) in pixels, x to the right and y down, counted from the centre of the
 top-left pixel; boxes are (x, y, w, h) in whole pixels of the source; times are seconds from the first frame of the
@@ -20,6 +20,7 @@ from pipeline.errors import ConfigError, ShapeError
 __all__ = [
     "CELL_PX",
     "HIGHEST",
+    "PLANES",
     "SHARE_STEPS",
     "STEPS_A_DOUBLING",
     "Box",
@@ -30,6 +31,7 @@ __all__ = [
     "Frame",
     "Geometry",
     "Image",
+    "Motion",
     "Size",
     "Spot",
     "display_size",
@@ -142,6 +144,25 @@ class Geometry:
         return column, row, max(1, math.ceil(right + 0.5) - column), max(1, math.ceil(bottom + 0.5) - row)
 
 
+# Features of each cell's motion: `pipeline.video.flow` says what they are. It stands here because messages and the
+# broker's memory are counted with it by processes that load no OpenCV.
+PLANES = 1
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Motion:
+    """What moved up to a frame, as a model of motion takes it.
+
+    Attributes:
+        planes: (PLANES, H / 8, W / 8) uint8, features of each cell of 8×8 pixels of the model picture.
+        frames: how many pairs of frames stand in them; 0 for the first frame of a recording or connection: no motion
+            is known.
+    """
+
+    planes: NDArray[np.uint8]
+    frames: int
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One sampled picture of a source.
@@ -152,6 +173,7 @@ class Frame:
         pixels: (H, W, 3) uint8 RGB at model size.
         source_size: (H, W) of the picture before resizing, upright.
         display: (h, w, 3) uint8 RGB at display size, uncropped and with even sides, where it was asked for.
+        motion: what moved up to it, where it was asked for and the source has a clock.
     """
 
     index: int
@@ -159,6 +181,7 @@ class Frame:
     pixels: Image
     source_size: Size
     display: Image | None = None
+    motion: Motion | None = None
 
 
 # Side of a cell of a coarse map, in pixels of the model picture: both of its sides are whole numbers of them.

@@ -79,8 +79,8 @@ def _scorer() -> None:
 
     result = FrameResult(0.5, 20.0, (1.0, 2.0), CoarseMap(np.full((30, 54), 9, np.uint8)))
 
-    def together(parts: Sequence[tuple[object, Image]]) -> list[None]:
-        time.sleep(MODEL_S * sum(len(frames) for _, frames in parts))
+    def together(parts: Sequence[tuple[object, Image, object]]) -> list[None]:
+        time.sleep(MODEL_S * sum(len(frames) for _, frames, _ in parts))
         return [None] * len(parts)
 
     def results(model: object, scores: object, sizes: Sequence[Size]) -> list[FrameResult]:

@@ -149,10 +149,11 @@ def _fitted(
 def _count(footage: LabelledFootage, detector: Detector, counters: _Counters, fps: float | None) -> None:
     """Score every frame of a recording, or one picture, against its truth."""
     geometry = detector.model.geometry
+    sampling = Sampling(geometry, motion=detector.model.has_motion)
     counted = 0
     (source,) = find_sources([footage.footage])
     with open_recording(source, input_fps=fps) as recording:
-        for scored in scored_frames(recording, Sampling(geometry), detector, maps=True):
+        for scored in scored_frames(recording, sampling, detector, maps=True):
             assert scored.anomaly_map is not None
             size = scored.frame.source_size
             truth = footage.truth(scored.frame.index, _uncropped(size, geometry))

@@ -53,6 +53,7 @@ class ModelCard:
         lingering: share of the threshold above which what stays in one place is unusual.
         threshold: raw score that is a score of 1.
         provisional: whether the threshold waits for `stillwatch calibrate`.
+        has_motion: whether it scores what moves, too.
         bytes: length of the file.
     """
 
@@ -63,6 +64,7 @@ class ModelCard:
     lingering: float
     threshold: float
     provisional: bool
+    has_motion: bool
     bytes: int
 
 
@@ -84,6 +86,7 @@ class _Named(BaseModel):
     source_size: Size
     fps: float | None
     threshold: _Threshold
+    motion: object = None  # whatever describes it; a model of appearance alone has none
 
 
 def read_card(path: Path) -> ModelCard:
@@ -110,6 +113,7 @@ def read_card(path: Path) -> ModelCard:
         lingering=named.threshold.lingering,
         threshold=named.threshold.value,
         provisional=named.threshold.provisional,
+        has_motion=bool(named.motion),
         bytes=size,
     )
 

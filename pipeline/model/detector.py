@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from pipeline.errors import ModelError, ShapeError
 from pipeline.model.embedding import network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
 from pipeline.model.padim import Model, Scores
 from pipeline.model.settings import Precision
 from pipeline.model.weights import Progress
-from pipeline.types import Image
+from pipeline.types import Image, Motion
 
 __all__ = ["Detector", "engine_for", "load_detector", "precision_for"]
 
@@ -36,9 +38,11 @@ class Detector:
         sizes = {tensor.data_ptr(): tensor.nbytes for tensor in held}
         return sum(sizes.values()) + (0 if self.model.mask is None else self.model.mask.nbytes)
 
-    def score(self, frames: Image) -> Scores:
+    def score(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> Scores:
         """Scores of (B, H, W, 3) uint8 RGB frames at model size.
 
+        Args:
+            motions: what moved up to each frame, None where that is not known; a model without motion ignores them.
         Raises:
             ShapeError: the frames are not of the model's size.
         """

@@ -28,7 +28,7 @@ from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import LEAST, MIN_FRAMES, Block, calibrated
 from pipeline.policy import Policy
-from pipeline.types import Geometry, Image, Size
+from pipeline.types import Geometry, Image, Motion, Size
 
 __all__ = ["Fitter"]
 
@@ -101,7 +101,7 @@ class Fitter:
         """Frames taken in so far."""
         return self._learned + len(self._pending)
 
-    def add(self, pixels: Image, time_s: float) -> None:
+    def add(self, pixels: Image, time_s: float, motion: Motion | None = None) -> None:
         """Take in one (H, W, 3) uint8 RGB frame at model size; a time that falls begins another recording."""
         self._pending.append((time_s, pixels))
         if len(self._pending) == min(BATCH, self._block_ends - self._learned):

@@ -68,6 +68,11 @@ class Model:
         return replace(self, mask=read_mask(path, self.geometry, self.source_size))
 
     @property
+    def has_motion(self) -> bool:
+        """Whether it scores what moves, too, and frames are to be given with their motion."""
+        return self.settings.has_motion
+
+    @property
     def grid(self) -> Size:
         """(h, w) of the positions."""
         height, width = self.geometry.size

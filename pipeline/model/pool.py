@@ -12,9 +12,12 @@ from pipeline.model.detector import Detector, engine_for, precision_for
 from pipeline.model.engine import Engine, Hardware
 from pipeline.model.padim import Model, Scores
 from pipeline.model.settings import Precision
-from pipeline.types import Image, Size
+from pipeline.types import Image, Motion, Size
 
-__all__ = ["DetectorPool", "score_together"]
+__all__ = ["DetectorPool", "Part", "score_together"]
+
+# Frames to score with a detector: (B, H, W, 3) uint8 RGB, and what moved up to each, as `Detector.score` takes them.
+Part = tuple[Detector, Image, Sequence[Motion | None] | None]
 
 # What makes an engine: weights, backbone, taps, grid, channels, picture size, precision.
 _Key = tuple[str, str, tuple[str, ...] | None, int, tuple[int, ...], Size, Precision]
@@ -50,8 +53,8 @@ class DetectorPool:
         return Detector(replace(model, moments=None), engine)
 
 
-def score_together(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
-    """Scores of each part's (B, H, W, 3) uint8 RGB frames, as `Detector.score` gives them for it alone.
+def score_together(parts: Sequence[Part]) -> list[Scores]:
+    """Scores of each part's frames, as `Detector.score` gives them for it alone.
 
     The frames of all parts that share an engine go through it at once. On OpenVINO the scores are the same to the last
     bit; torch sums in another order in batches of another size, which changes them by a few millionths.
@@ -60,7 +63,7 @@ def score_together(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
         ShapeError: frames are not of their model's size.
     """
     engines: dict[int, list[int]] = {}
-    for place, (detector, frames) in enumerate(parts):
+    for place, (detector, frames, _) in enumerate(parts):
         detector.check_shape(frames)
         engines.setdefault(id(detector.engine), []).append(place)
     scores: dict[int, Scores] = {}
@@ -69,11 +72,11 @@ def score_together(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
     return [scores[place] for place in range(len(parts))]
 
 
-def _by_one_engine(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
+def _by_one_engine(parts: Sequence[Part]) -> list[Scores]:
     engine = parts[0][0].engine
-    pictures = [frames for _, frames in parts]
+    pictures = [frames for _, frames, _ in parts]
     embeddings = engine.embed(pictures[0] if len(pictures) == 1 else np.concatenate(pictures))
-    return engine.score(embeddings, [(detector.scorer, len(frames)) for detector, frames in parts])
+    return engine.score(embeddings, [(detector.scorer, len(frames)) for detector, frames, _ in parts])
 
 
 def _key(model: Model, precision: Precision) -> _Key:

@@ -102,6 +102,11 @@ class Settings:
         if not 0 <= self.sigma_px < 100:
             raise ConfigError(f"--sigma is {self.sigma_px:g}, expected 0 to 100 pixels.")
 
+    @property
+    def has_motion(self) -> bool:
+        """Whether a fit learns what moves, too."""
+        return False
+
     def for_footage(self, *, clocked: bool) -> Settings:
         """The same with a shrinkage, for footage that has a clock or for pictures that have none.
 

@@ -11,6 +11,7 @@ import av
 
 from pipeline.errors import SourceError
 from pipeline.types import Frame, Size, same_view
+from pipeline.video.flow import MotionReader
 from pipeline.video.images import ImageReader
 from pipeline.video.pictures import Picture, Reader
 from pipeline.video.resizing import Resizer, upright_size
@@ -112,11 +113,13 @@ class Recording:
             sampling.display_short_side,
             quick_display=sampling.quick_display,
         )
+        # Pictures without a clock need not follow each other, and have no speeds.
+        motion = MotionReader(sampling.geometry.size) if sampling.motion and not self._clockless else None
         index = 0
         for picture in self._taken(sampling):
             decoded = picture.load()
             if decoded is not None:
-                yield self._frame(index, picture, decoded, resizer)
+                yield self._frame(index, picture, decoded, resizer, motion)
                 index += 1
 
     def _taken(self, sampling: Sampling) -> Iterator[Picture]:
@@ -127,11 +130,15 @@ class Recording:
             if sampler.takes(picture.time_s) and not sampling.is_before(picture.time_s):
                 yield picture
 
-    def _frame(self, index: int, picture: Picture, decoded: av.VideoFrame, resizer: Resizer) -> Frame:
+    def _frame(
+        self, index: int, picture: Picture, decoded: av.VideoFrame, resizer: Resizer, motion: MotionReader | None
+    ) -> Frame:
         size = upright_size(decoded, self._reader.turn)
         if not same_view(size, self.size):
             raise SourceError(self._changed_shape(picture, size))
-        return Frame(index, picture.time_s, resizer.model(decoded), size, resizer.display(decoded))
+        pixels, display = resizer.model(decoded), resizer.display(decoded)
+        moved = None if motion is None else motion.add(pixels, picture.time_s)
+        return Frame(index, picture.time_s, pixels, size, display, moved)
 
     def _changed_shape(self, picture: Picture, size: Size) -> str:
         before, now = (f"{height}x{width}" for height, width in (self.size, size))

@@ -25,6 +25,7 @@ class Sampling:
         until_s: frames at this time or later are left out; None for no end.
         display_short_side: also give each frame's `display`, its short side at most so many pixels.
         quick_display: make it at a fraction of the cost, a little less smooth; for previews of live cameras.
+        motion: also give each frame's `motion`, from the first frame taken on.
     Raises:
         ConfigError: a number is out of range, or the window holds no time.
     """
@@ -35,6 +36,7 @@ class Sampling:
     until_s: float | None = None
     display_short_side: int | None = None
     quick_display: bool = False
+    motion: bool = False
 
     def __post_init__(self) -> None:
         if self.fps is not None and not 0 < self.fps < math.inf:

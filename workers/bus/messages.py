@@ -1,9 +1,9 @@
 """What travels on the streams: one format, three kinds. `docs/reference/bus.md` has an example of each.
 
 Every entry has the fields `v` (the version of the format), `head` (JSON) and, where there is something to carry,
-`data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map, whose shares lie beside it in
-`shares`. A small head in JSON costs a tenth of what as many fields of their own would. Sizes are checked against the
-head before memory is taken.
+`data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map; a frame may have `motion` beside
+it, a coarse map `shares`. A small head in JSON costs a tenth of what as many fields of their own would. Sizes are
+checked against the head before memory is taken.
 """
 
 from __future__ import annotations
@@ -12,12 +12,12 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pipeline.parts import WHOLE, Parts
-from pipeline.types import CoarseMap, Geometry, Image, Size
-from workers.bus.heads import Fields, Head, entry, finite, number, opened, refuse, size, whole
+from pipeline.types import CoarseMap, Geometry, Image, Motion, Size
+from workers.bus.heads import Fields, entry, finite, number, opened, refuse, size, whole
 from workers.bus.ids import numbers_of
+from workers.bus.planes import motion_in, said_of, shares_in
 
 __all__ = [
     "Drop",
@@ -55,6 +55,7 @@ class FrameMessage:
         captured_at: unix time in seconds at which it was decoded, by the server's clock.
         source: (H, W) of the picture before resizing.
         pixels: (H, W, 3) uint8 RGB.
+        motion: what moved up to it; None where the camera's model has no motion, and where it is not known.
     """
 
     epoch: int
@@ -63,6 +64,7 @@ class FrameMessage:
     captured_at: float
     source: Size
     pixels: Image
+    motion: Motion | None = None
 
     @property
     def id(self) -> str:
@@ -73,7 +75,8 @@ class FrameMessage:
         """Names and values of the entry."""
         height, width, _ = self.pixels.shape
         head = {"time_s": self.time_s, "captured_at": self.captured_at, "source": self.source, "size": (height, width)}
-        return entry(head, self.pixels.data.cast("B"))
+        fields = entry(head | said_of(self.motion), self.pixels.data.cast("B"))
+        return fields if self.motion is None else [*fields, "motion", self.motion.planes.tobytes()]
 
     @classmethod
     def read(cls, name: bytes, fields: Fields) -> FrameMessage:
@@ -88,7 +91,9 @@ class FrameMessage:
         if len(data) != height * width * 3:
             refuse(f"its picture has {len(data)} bytes, not {height} x {width} x 3")
         pixels = np.frombuffer(data, np.uint8).reshape(height, width, 3)
-        return cls(epoch, index, number(head, "time_s"), number(head, "captured_at"), size(head, "source"), pixels)
+        motion = motion_in(head, fields, (height, width))
+        times = number(head, "time_s"), number(head, "captured_at")
+        return cls(epoch, index, *times, size(head, "source"), pixels, motion)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -226,7 +231,7 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
     if len(data) != grid[0] * grid[1]:
         refuse(f"its map has {len(data)} bytes, not {grid[0]} x {grid[1]}")
     levels = np.frombuffer(data, np.uint8).reshape(grid)
-    shares, parts = _motion(fields, head, grid)
+    shares, parts = shares_in(head, fields, grid)
     peak = head.get("peak")
     if not (isinstance(peak, list) and len(peak) == 2):
         refuse("its peak is not a point")
@@ -252,16 +257,3 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
         scoring_ms=number(head, "scoring_ms"),
         parts=parts,
     )
-
-
-def _motion(fields: Fields, head: Head, grid: Size) -> tuple[NDArray[np.uint8] | None, Parts]:
-    """The shares beside a coarse map, and the parts of the score; nothing of either for a model of appearance alone."""
-    data = fields.get(b"shares")
-    if data is None:
-        return None, WHOLE
-    if len(data) != grid[0] * grid[1]:
-        refuse(f"its shares have {len(data)} bytes, not {grid[0]} x {grid[1]}")
-    appearance, motion = number(head, "appearance"), number(head, "motion")
-    if min(appearance, motion) < 0:
-        refuse("a part of its score is below 0")
-    return np.frombuffer(data, np.uint8).reshape(grid), Parts(appearance, motion)

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from pathlib import Path
 
 from pipeline.errors import BusError, SourceLost
-from pipeline.types import Frame, Geometry
+from pipeline.types import Frame
 from pipeline.video.jpeg import encode_jpeg
 from pipeline.video.recording import Recording, open_recording
 from pipeline.video.sampling import Sampling
@@ -26,7 +26,7 @@ from workers.decoder.names import look_up
 from workers.decoder.outbox import Outbox
 from workers.decoder.pacing import Gate, Pacer, Throttle
 from workers.decoder.standing import Standing
-from workers.decoder.views import Views
+from workers.decoder.views import View, Views
 from workers.site.values import Camera, Pace
 
 __all__ = ["Outcome", "Session", "Stopped", "Surroundings", "played_file"]
@@ -46,7 +46,7 @@ class Outcome(Enum):
     """Why a run is over that did not fail."""
 
     ENDED = auto()  # a recording was read to its end
-    MODEL = auto()  # the model file asks for another geometry
+    MODEL = auto()  # the model file asks for another geometry, or for motion, or for none
     SIZE = auto()  # the camera changed the size of its pictures
 
 
@@ -96,11 +96,11 @@ class Session:
             Stopped: the process is to end.
         """
         with self._opened() as recording:
-            geometry = self._around.views.geometry(self._source.where, recording.size)
-            self._begin(recording, geometry)
+            view = self._around.views.view(self._source.where, recording.size)
+            self._begin(recording, view)
             outcome = None
             try:
-                outcome = self._read(recording, geometry)
+                outcome = self._read(recording, view)
                 return outcome
             finally:
                 # A recording that loses nothing goes on with its epoch, whatever became of this run.
@@ -131,10 +131,10 @@ class Session:
                 f"{self._source.where}: no picture in {self._patience_s:.0f} s although it sends; check the camera."
             )
 
-    def _begin(self, recording: Recording, geometry: Geometry) -> None:
+    def _begin(self, recording: Recording, view: View) -> None:
         standing = self._around.standing
         again = standing.epoch > 0
-        played = "" if self._source.live else f"{played_file(self._source)} {self._camera.fps:g} {geometry}"
+        played = "" if self._source.live else self._played(view)
         if self._pace is Pace.FAST:
             self._epoch, self._skipped = self._fast_epoch(played)
         else:
@@ -146,6 +146,11 @@ class Session:
             self._damage = Damage(recording, standing, self._source.where)
         self.online_s = time.monotonic()
         self._patience_s = self._camera.stall_s + 1 / self._camera.fps
+
+    def _played(self, view: View) -> str:
+        """What tells this reading of a recording from one of other frames."""
+        motion = " motion" if view.motion else ""
+        return f"{played_file(self._source)} {self._camera.fps:g} {view.geometry}{motion}"
 
     def _last_epoch(self) -> int:
         """The latest of this camera; as far as is known, where the broker is away."""
@@ -167,12 +172,13 @@ class Session:
             return before.epoch, last_index + 1 if last_epoch == before.epoch else 0
         return self._next_epoch(max(before.epoch, last_epoch)), 0
 
-    def _read(self, recording: Recording, geometry: Geometry) -> Outcome:
+    def _read(self, recording: Recording, view: View) -> Outcome:
         sampling = Sampling(
-            geometry,
+            view.geometry,
             self._camera.fps,
             display_short_side=self._camera.preview_size if self._camera.previews else None,
             quick_display=True,
+            motion=view.motion,
         )
         opened_s, throttle = time.monotonic(), Throttle(self._camera.fps, self._around.stop)
         for frame in self._frames(recording.frames(sampling)):
@@ -185,7 +191,7 @@ class Session:
                 if frame.source_size != recording.size:
                     return Outcome.SIZE
             self._take(frame)
-            if self._around.views.outdated(geometry, recording.size):
+            if self._around.views.outdated(view, recording.size):
                 return Outcome.MODEL
         return Outcome.ENDED
 
@@ -236,7 +242,7 @@ class Session:
             self._first_s = frame.time_s if self._source.live else 0.0
         name = self._epoch, self._count, frame.time_s - self._first_s, captured_at
         preview = None if frame.display is None else PreviewMessage(*name, encode_jpeg(frame.display))
-        return FrameMessage(*name, frame.source_size, frame.pixels), preview
+        return FrameMessage(*name, frame.source_size, frame.pixels, frame.motion), preview
 
 
 def played_file(source: Source) -> str:

@@ -3,15 +3,29 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ModelError, SourceError
 from pipeline.model.card import ModelCard, read_card
 from pipeline.types import Geometry, Size, model_size, same_view
 
-__all__ = ["Views"]
+__all__ = ["View", "Views"]
 
 LOOK_S = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a model asks for.
+
+    Attributes:
+        geometry: how pictures become model pictures.
+        motion: whether it wants to know what moves, too.
+    """
+
+    geometry: Geometry
+    motion: bool
 
 
 class Views:
@@ -28,8 +42,8 @@ class Views:
         self._card: ModelCard | None = None
         self._looked_s = 0.0
 
-    def geometry(self, where: str, size: Size) -> Geometry:
-        """Of pictures of a size.
+    def view(self, where: str, size: Size) -> View:
+        """What is to be made of pictures of a size.
 
         Raises:
             SourceError: they have another shape than those that the model was fitted on.
@@ -37,22 +51,24 @@ class Views:
         self._look()
         card = self._card
         if card is None:
-            return Geometry(model_size(size, self._short_side))
+            return View(Geometry(model_size(size, self._short_side)), motion=False)
         if not same_view(size, card.source_size):
             (height, width), (model_height, model_width) = size, card.source_size
             raise SourceError(
                 f"{where}: its pictures are {height}x{width}, another shape than the {model_height}x{model_width} "
                 f"that {self._model} is for; set the camera back, or fit the model again."
             )
-        return card.geometry
+        return View(card.geometry, card.has_motion)
 
-    def outdated(self, geometry: Geometry, size: Size) -> bool:
-        """Whether the model file now asks for another geometry; looked at every two seconds."""
+    def outdated(self, view: View, size: Size) -> bool:
+        """Whether the model file now asks for something else; looked at every two seconds."""
         if time.monotonic() - self._looked_s < LOOK_S:
             return False
         self._look()
         card = self._card
-        return card is not None and (card.geometry != geometry or not same_view(size, card.source_size))
+        if card is None:
+            return False
+        return View(card.geometry, card.has_motion) != view or not same_view(size, card.source_size)
 
     def _look(self) -> None:
         self._looked_s = time.monotonic()

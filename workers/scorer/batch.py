@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.errors import BusError
 from pipeline.model.frame_results import FrameResult, results_of
 from pipeline.model.padim import Scores
-from pipeline.model.pool import score_together
+from pipeline.model.pool import Part, score_together
 from pipeline.parts import Parts
 from workers.bus.frames import Delivery, FrameReader, Settlement
 from workers.bus.messages import Drop, Dropped, FrameMessage, ScoreMessage
@@ -44,6 +44,11 @@ class _Part:
     loaded: Loaded
     deliveries: list[Delivery] = field(default_factory=list)
     frames: list[FrameMessage] = field(default_factory=list)
+
+    def stacked(self) -> Part:
+        """As the model takes them."""
+        pixels = np.stack([frame.pixels for frame in self.frames])
+        return self.loaded.detector, pixels, [frame.motion for frame in self.frames]
 
 
 class BatchScorer:
@@ -150,8 +155,7 @@ class BatchScorer:
             return []  # it stays with us until it is claimed again
 
     def _together(self, parts: list[_Part]) -> list[tuple[_Part, list[FrameResult]]]:
-        stacked = [(part.loaded.detector, np.stack([frame.pixels for frame in part.frames])) for part in parts]
-        together: list[Scores] = score_together(stacked)
+        together: list[Scores] = score_together([part.stacked() for part in parts])
         return [
             (part, results_of(part.loaded.model, scores, [frame.source for frame in part.frames]))
             for part, scores in zip(parts, together, strict=True)

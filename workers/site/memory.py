@@ -9,7 +9,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from pipeline.types import CELL_PX, Size, display_size, model_size
+from pipeline.types import CELL_PX, PLANES, Size, display_size, model_size
 from workers.bus.bounds import ALERTS_KEPT, SCORES_KEPT
 from workers.site.values import Camera, Site
 
@@ -21,8 +21,9 @@ BASE = 32 * MB
 # Decoders stop at this share of the limit: at the limit even scores and status are refused.
 USED_SHARE = 0.8
 # What an entry takes beside its picture, map or JSON, measured with 40 to 10,000 entries a stream as the growth of
-# used_memory: frames 150 to 240, scores 420 to 550 bytes on Valkey 9.1 (libc) and Redis 7 (jemalloc).
-FRAME_EXTRA, SCORE_EXTRA = 250, 600
+# used_memory: frames 150 to 240, scores 420 to 550 bytes on Valkey 9.1 (libc) and Redis 7 (jemalloc). What motion adds
+# to a frame's head and names is 45.
+FRAME_EXTRA, SCORE_EXTRA = 300, 600
 # Scores with shares are too large to lie together: each has a node of the stream's tree to itself.
 NODE_BYTES = 100
 ALERT_BYTES = 1100  # 900 bytes of JSON take 930 to 1,030
@@ -92,7 +93,8 @@ def _assumed(camera: Camera) -> tuple[Size, Size]:
 
 
 def _frame_bytes(model: Size) -> int:
-    return _allocated(model[0] * model[1] * 3 + FRAME_EXTRA)
+    # With motion, whatever the model of now: it may be fitted again with it at any time.
+    return _allocated(model[0] * model[1] * 3 + PLANES * _cells(model) + FRAME_EXTRA)
 
 
 def _preview_bytes(shown: Size) -> int:
@@ -100,8 +102,11 @@ def _preview_bytes(shown: Size) -> int:
 
 
 def _score_bytes(model: Size) -> int:
-    cells = (model[0] // CELL_PX) * (model[1] // CELL_PX)
-    return _allocated(2 * cells + SCORE_EXTRA) + NODE_BYTES  # a level and a share each
+    return _allocated(2 * _cells(model) + SCORE_EXTRA) + NODE_BYTES  # a level and a share each
+
+
+def _cells(model: Size) -> int:
+    return (model[0] // CELL_PX) * (model[1] // CELL_PX)
 
 
 def _allocated(size: int) -> int:

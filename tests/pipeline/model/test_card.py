@@ -51,9 +51,16 @@ def test_a_card_says_what_the_model_says(path: Path) -> None:
         lingering=0.625,
         threshold=17.125,
         provisional=True,
+        has_motion=False,
         bytes=path.stat().st_size,
     )
     assert file_digest(path) == digest
+
+
+@pytest.mark.parametrize(("motion", "has"), [({"planes": 1}, True), (True, True), (False, False), (None, False)])
+def test_a_card_says_whether_the_model_has_motion(path: Path, motion: object, has: bool) -> None:
+    edit_header(path, lambda header: header.update({"motion": motion}))
+    assert read_card(path).has_motion is has
 
 
 def test_a_model_that_was_fitted_again_has_another_digest(path: Path) -> None:

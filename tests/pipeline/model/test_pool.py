@@ -17,7 +17,7 @@ from pipeline.model.embedding import network_of
 from pipeline.model.engine import EngineKind, Hardware, build_engine
 from pipeline.model.fitting import Fitter
 from pipeline.model.padim import Model, Scores
-from pipeline.model.pool import DetectorPool, score_together
+from pipeline.model.pool import DetectorPool, Part, score_together
 from pipeline.model.settings import Precision, Settings
 from pipeline.types import Geometry, Image, Size
 from tests.pipeline.model.conftest import SIZE, SMALL, pictures
@@ -74,11 +74,13 @@ def test_scores_together_are_those_of_each_alone(name: str, models: list[Model])
     pool = DetectorPool(HARDWARE[name])
     detectors = [pool.ready(model) for model in models]
     order = [(detectors[0], 1), (detectors[3], 2), (detectors[1], 3), (detectors[4], 1), (detectors[2], 5)]
-    parts = [(detector, frames_for(detector.model, count, seed)) for seed, (detector, count) in enumerate(order)]
-    parts.append((detectors[0], frames_for(models[0], 2, seed=77)))  # a camera may come twice
+    parts: list[Part] = [
+        (detector, frames_for(detector.model, count, seed), None) for seed, (detector, count) in enumerate(order)
+    ]
+    parts.append((detectors[0], frames_for(models[0], 2, seed=77), None))  # a camera may come twice
     together = score_together(parts)
     assert [len(scores.raw_scores) for scores in together] == [1, 2, 3, 1, 5, 2]
-    for (detector, frames), scores in zip(parts, together, strict=True):
+    for (detector, frames, _), scores in zip(parts, together, strict=True):
         # torch sums in another order where the batch has another size: 1e-5 is ten times what was seen.
         same(scores, detector.score(frames), 1e-5 if name == "torch" else 0.0)
 
@@ -86,7 +88,9 @@ def test_scores_together_are_those_of_each_alone(name: str, models: list[Model])
 def test_masks_hide_in_their_own_cameras_alone(models: list[Model]) -> None:
     pool = DetectorPool(HARDWARE["torch"])
     plain, masked = pool.ready(models[0]), pool.ready(models[1])
-    first, second = score_together([(plain, frames_for(models[0], 2, 6)), (masked, frames_for(models[1], 2, 6))])
+    first, second = score_together(
+        [(plain, frames_for(models[0], 2, 6), None), (masked, frames_for(models[1], 2, 6), None)]
+    )
     assert bool(first.maps[:, :, :32].any())
     assert not bool(second.maps[:, :, :32].any())
 
@@ -108,7 +112,7 @@ def test_an_engine_goes_with_its_last_detector(name: str, models: list[Model]) -
     pool = DetectorPool(HARDWARE[name])
     detectors = [pool.ready(model) for model in models[:2]]
     engine = weakref.ref(detectors[0].engine)
-    score_together([(detector, frames_for(detector.model, 1, 1)) for detector in detectors])
+    score_together([(detector, frames_for(detector.model, 1, 1), None) for detector in detectors])
     del detectors[0]
     gc.collect()
     assert (len(pool), engine() is detectors[0].engine) == (1, True)
@@ -134,7 +138,7 @@ def test_frames_of_another_size_are_refused_before_any_is_scored(models: list[Mo
     pool = DetectorPool(HARDWARE["torch"])
     detector = pool.ready(models[0])
     with pytest.raises(ShapeError) as caught:
-        score_together([(detector, pictures(1)), (detector, pictures(1, size=(64, 48)))])
+        score_together([(detector, pictures(1), None), (detector, pictures(1, size=(64, 48)), None)])
     assert str(caught.value) == "the shape of a frame is (64, 48, 3), expected (48, 64, 3)."
 
 

@@ -7,11 +7,12 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 
 from pipeline.types import Geometry, Image, Size
 
-__all__ = ["GEOMETRY", "SIZE", "number_of", "numbered", "write_clip"]
+__all__ = ["GEOMETRY", "SIZE", "moving", "number_of", "numbered", "write_clip"]
 
 SIZE: Size = (64, 128)
 GEOMETRY = Geometry(SIZE)
@@ -31,6 +32,21 @@ def number_of(pixels: Image) -> int:
     height, width, _ = pixels.shape
     row = pixels[height // 2, (np.arange(BITS) * 2 + 1) * width // (2 * BITS), 1] > 127
     return int("".join("1" if bit else "0" for bit in row), 2)
+
+
+def moving(count: int, *, step_px: int = 2, size: Size = SIZE) -> list[Image]:
+    """A textured square of a third of the height that goes to the right over a textured ground."""
+    chance = np.random.RandomState(3)
+    height, width = size
+    side = height // 3
+    ground, thing = (_texture(chance, whole) for whole in (size, (side, side)))
+    pictures = []
+    for number in range(count):
+        left = (8 + number * step_px) % (width - side)
+        picture = ground.copy()
+        picture[side : 2 * side, left : left + side] = thing
+        pictures.append(picture)
+    return pictures
 
 
 def write_clip(
@@ -64,3 +80,8 @@ def write_clip(
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
+
+
+def _texture(chance: np.random.RandomState, size: Size) -> Image:
+    coarse = chance.randint(30, 220, (size[0] // 4, size[1] // 4, 3)).astype(np.uint8)
+    return np.asarray(cv2.resize(coarse, size[::-1]), np.uint8)

@@ -56,6 +56,13 @@ def test_with_a_rate_images_are_sampled_as_video_is(tmp_path: Path) -> None:
     assert [frame.time_s for frame in frames] == pytest.approx([0, 0.2, 0.4, 0.6, 0.8, 1.0])
 
 
+def test_images_have_motion_where_they_have_a_clock(tmp_path: Path) -> None:
+    path, sampling = folder(tmp_path / "shots"), Sampling(GEOMETRY, motion=True)
+    assert [frame.motion for frame in read(path, sampling)] == [None] * 12
+    known = [frame.motion.frames for frame in read(path, sampling, input_fps=10) if frame.motion is not None]
+    assert (known[:4], len(known)) == ([0, 1, 2, 3], 12)
+
+
 def test_facts_are_known_after_opening(tmp_path: Path) -> None:
     (source,) = find_sources([folder(tmp_path / "shots")])
     with open_recording(source) as recording:

@@ -19,7 +19,7 @@ from pipeline.video.sources import Source, find_sources
 from tests.pipeline.video.clips import GEOMETRY, SIZE, number_of, numbered, write_clip
 from tests.pipeline.video.rtsp_server import RtspServer
 
-SAMPLING = Sampling(GEOMETRY, fps=5.0)
+SAMPLING = Sampling(GEOMETRY, fps=5.0, motion=True)
 APART_S = 4.0
 
 
@@ -99,6 +99,9 @@ def test_a_camera_that_is_killed_is_opened_again_and_the_gap_is_in_the_times(cam
     assert sum(step_s >= APART_S - 1e-6 for step_s in steps_s) == 2
     assert min(steps_s) > 0
     assert max(step_s for step_s in steps_s if step_s < APART_S) < 0.3
+    # No motion is made of the last frame before a loss and the first one after it.
+    known = [frame.motion.frames for frame in frames if frame.motion is not None]
+    assert [count == 0 for count in known] == [True, *(step_s >= APART_S - 1e-6 for step_s in steps_s)]
     # What was not seen does not count, though the gap in the times is longer than the loss was.
     assert footage.seen_s == pytest.approx(len(frames) / 5, abs=0.05)
     (warning,) = footage.warnings

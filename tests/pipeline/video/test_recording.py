@@ -17,12 +17,13 @@ import pytest
 from pipeline.errors import SourceError
 from pipeline.types import Frame, Geometry, Image, model_size
 from pipeline.video import ffmpeg, videos
+from pipeline.video.flow import MotionReader
 from pipeline.video.prefetch import prefetched
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import find_sources
 from pipeline.video.videos import VideoReader
-from tests.pipeline.video.clips import GEOMETRY, number_of, numbered, write_clip
+from tests.pipeline.video.clips import GEOMETRY, moving, number_of, numbered, write_clip
 
 SHARED = Path("../shared/data")
 ALL = Sampling(GEOMETRY)
@@ -109,6 +110,31 @@ def test_a_quick_display_is_nearly_the_same_and_leaves_the_frame_as_it_is(tmp_pa
         assert quick.display.shape == plain.display.shape == (32, 64, 3)
         assert np.array_equal(quick.pixels, plain.pixels)
         assert np.abs(quick.display.astype(int) - plain.display).mean() < 8
+
+
+def test_motion_is_given_where_it_is_asked_for_and_leaves_the_frame_as_it_is(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", moving(12))
+    plain, moved = read(path), read(path, Sampling(GEOMETRY, motion=True))
+    assert [frame.motion for frame in plain] == [None] * 12
+    assert all(np.array_equal(one.pixels, other.pixels) for one, other in zip(plain, moved, strict=True))
+    reader = MotionReader(GEOMETRY.size)
+    for frame in moved:
+        expected = reader.add(frame.pixels, frame.time_s)
+        assert frame.motion is not None
+        assert frame.motion.frames == expected.frames
+        assert np.array_equal(frame.motion.planes, expected.planes)
+    assert moved[-1].motion is not None
+    assert moved[-1].motion.planes.any()
+
+
+def test_motion_is_of_the_sampled_frames_of_the_window(tmp_path: Path) -> None:
+    path = write_clip(tmp_path / "clip.mp4", moving(20))
+    frames = read(path, Sampling(GEOMETRY, fps=5, from_s=0.8, motion=True))
+    reader = MotionReader(GEOMETRY.size)
+    expected = [reader.add(frame.pixels, frame.time_s) for frame in frames]
+    found = [frame.motion for frame in frames if frame.motion is not None]
+    assert [motion.frames for motion in found] == [0, 1, 2, 3, 4, 5]
+    assert [motion.planes.tobytes() for motion in found] == [motion.planes.tobytes() for motion in expected]
 
 
 def test_a_recording_of_one_picture_is_read(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from pipeline.types import CoarseMap, Geometry
+from pipeline.types import PLANES, CoarseMap, Geometry, Motion
 from workers.bus.messages import FrameMessage, PreviewMessage, ScoreMessage
 
 __all__ = ["CAMERA", "EPOCH", "frame", "preview", "score"]
@@ -13,10 +13,13 @@ CAMERA, EPOCH = "gate", 1_795_000_000_000
 SOURCE, SIZE = (432, 768), (96, 160)
 
 
-def frame(index: int, epoch: int = EPOCH) -> FrameMessage:
-    """A frame whose pixels tell its index."""
-    pixels = np.random.RandomState(index).randint(0, 256, (*SIZE, 3)).astype(np.uint8)
-    return FrameMessage(epoch, index, index / 5, epoch / 1000 + index / 5, SOURCE, pixels)
+def frame(index: int, epoch: int = EPOCH, *, motion: bool = False) -> FrameMessage:
+    """A frame whose pixels, and planes, tell its index."""
+    chance = np.random.RandomState(index)
+    pixels = chance.randint(0, 256, (*SIZE, 3)).astype(np.uint8)
+    planes = chance.randint(0, 256, (PLANES, SIZE[0] // 8, SIZE[1] // 8)).astype(np.uint8)
+    moved = Motion(planes, min(index, 9)) if motion else None
+    return FrameMessage(epoch, index, index / 5, epoch / 1000 + index / 5, SOURCE, pixels, moved)
 
 
 def preview(index: int, epoch: int = EPOCH) -> PreviewMessage:

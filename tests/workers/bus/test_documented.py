@@ -9,21 +9,26 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.types import Geometry
+from pipeline.types import PLANES, Geometry
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage, ScoreMessage, score_message
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "bus.md"
 
 
-def example(number: int, data: bytes = b"") -> Fields:
+def example(number: int, data: bytes = b"", **others: bytes) -> Fields:
     """The n-th message of the page, as it would arrive."""
     heads = re.findall(r"```json\n(.*?)```", PAGE.read_text("utf-8"), re.DOTALL)
-    return {b"v": b"1", b"head": json.dumps(json.loads(heads[number])).encode(), b"data": data}
+    return {b"v": b"1", b"head": json.dumps(json.loads(heads[number])).encode(), b"data": data} | {
+        name.encode(): value for name, value in others.items()
+    }
 
 
 def test_the_examples_of_the_page_are_messages() -> None:
-    frame = FrameMessage.read(b"1795000000000-62", example(0, bytes(240 * 432 * 3)))
+    picture, motion = bytes(240 * 432 * 3), bytes(PLANES * 30 * 54)
+    frame = FrameMessage.read(b"1795000000000-62", example(0, picture, motion=motion))
     assert (frame.time_s, frame.source, frame.pixels.shape) == (12.4, (432, 768), (240, 432, 3))
+    assert frame.motion is not None
+    assert (frame.motion.planes.shape, frame.motion.frames) == ((PLANES, 30, 54), 9)
     assert PreviewMessage.read(b"1795000000000-62", example(1, b"jpeg")).captured_at == frame.captured_at
     score = score_message({**example(2, bytes(30 * 54)), b"shares": bytes(30 * 54)})
     assert isinstance(score, ScoreMessage)

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from pipeline.errors import BusError
 from pipeline.parts import Parts
-from pipeline.types import CoarseMap, Geometry
+from pipeline.types import PLANES, CoarseMap, Geometry
 from tests.workers.bus.making import EPOCH, frame, preview, score
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage, ScoreMessage, score_message
 
@@ -36,6 +36,31 @@ def test_a_frame_is_read_as_it_was_written() -> None:
     assert np.array_equal(read.pixels, written.pixels)
     assert replace(read, pixels=written.pixels).fields()[:4] == written.fields()[:4]
     assert (read.epoch, read.index, read.source) == (EPOCH, 7, (432, 768))
+
+
+@pytest.mark.parametrize("index", [0, 7])
+def test_the_motion_of_a_frame_is_read_as_it_was_written(index: int) -> None:
+    written = frame(index, motion=True)
+    read = FrameMessage.read(written.id.encode(), sent(written.fields()))
+    assert written.motion is not None
+    assert read.motion is not None
+    assert read.motion.frames == written.motion.frames == min(index, 9)
+    assert np.array_equal(read.motion.planes, written.motion.planes)
+    assert sent(read.fields()) == sent(written.fields())
+
+
+def test_a_frame_without_motion_has_none_of_its_fields() -> None:
+    fields = sent(frame(7).fields())
+    assert sorted(fields) == [b"data", b"head", b"v"]
+    assert sorted(json.loads(fields[b"head"])) == ["captured_at", "size", "source", "time_s"]
+    assert FrameMessage.read(b"5-7", fields).motion is None
+
+
+def test_the_motion_of_another_version_is_not_known_and_the_frame_is_read() -> None:
+    fields = with_head(sent(frame(7, motion=True).fields()), planes=PLANES + 2)
+    read = FrameMessage.read(b"5-7", {**fields, b"motion": bytes((PLANES + 2) * 12 * 20)})
+    assert read.motion is None
+    assert np.array_equal(read.pixels, frame(7).pixels)
 
 
 def test_a_preview_is_read_as_it_was_written() -> None:
@@ -97,7 +122,7 @@ def test_the_end_of_an_epoch_is_read_as_it_was_written() -> None:
     assert score_message(sent(Ended(EPOCH, 90).fields())) == Ended(EPOCH, 90)
 
 
-FRAME = sent(frame(1).fields())
+FRAME, MOVED = sent(frame(1).fields()), sent(frame(1, motion=True).fields())
 
 
 @pytest.mark.parametrize(
@@ -116,6 +141,11 @@ FRAME = sent(frame(1).fields())
         (with_head(FRAME, source=None), "its source is not a size"),
         (with_head(FRAME, time_s="soon"), "its time_s is not a number"),
         (with_head(FRAME, captured_at=float("nan")), "its captured_at is not a number"),
+        ({**MOVED, b"motion": b"short"}, f"its motion has 5 bytes, not {PLANES} x 12 x 20"),
+        ({name: MOVED[name] for name in FRAME}, f"its motion has 0 bytes, not {PLANES} x 12 x 20"),
+        (with_head(MOVED, planes=1 << 50), f"its motion has {PLANES * 240} bytes, not {1 << 50} x 12 x 20"),
+        (with_head(MOVED, planes=None), "its planes is not a whole number"),
+        (with_head(MOVED, motion_frames=-1), "its motion_frames is not a whole number"),
     ],
 )
 def test_what_is_no_frame_is_refused(fields: Fields, why: str) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.types import Size
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.bus.frames import FrameReader
@@ -21,7 +22,7 @@ from workers.bus.status import StatusBoard
 from workers.decoder.worker import run_decoder
 from workers.site.values import Site
 
-__all__ = ["Bus", "Process", "decoder_process", "decoding", "site_file", "site_of", "until"]
+__all__ = ["Bus", "Process", "decoder_process", "decoding", "model_file", "site_file", "site_of", "until"]
 
 Process = subprocess.Popen[str]
 
@@ -88,6 +89,24 @@ def decoder_process(
     finally:
         process.kill()
         process.communicate()
+
+
+def model_file(path: Path, resize: Size, source: Size, *, motion: bool = False) -> None:
+    """What a card is read from: a model file without tensors."""
+    said: dict[str, object] = {
+        "format_version": 2,
+        "geometry": {"resize": resize},
+        "source_size": source,
+        "fps": 5,
+        "threshold": {"value": 30.0},
+    }
+    if motion:
+        said["motion"] = True
+    head = json.dumps({"__metadata__": {"stillwatch": json.dumps(said)}}).encode()
+    part = path.with_suffix(".part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    part.write_bytes(len(head).to_bytes(8, "little") + head)
+    part.replace(path)
 
 
 def until(condition: Callable[[], object], deadline_s: float = DEADLINE_S) -> None:

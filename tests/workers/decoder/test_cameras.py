@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from contextlib import ExitStack
@@ -11,12 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.types import Size
 from pipeline.video import ffmpeg
 from tests.pipeline.video.clips import number_of, write_clip
 from tests.pipeline.video.rtsp_server import RtspServer
 from tests.workers.decoder.http_camera import http_camera, jpegs
-from tests.workers.decoder.running import Bus, decoding, site_of, until
+from tests.workers.decoder.running import Bus, decoding, model_file, site_of, until
 from tests.workers.servers import CameraProcess
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
@@ -38,26 +36,12 @@ def clip(tmp_path: Path) -> Path:
     return write_clip(tmp_path / "camera.mp4", 50, fps=25, options={"bf": "0", "g": "5"})
 
 
-def model_file(path: Path, resize: Size, source: Size) -> None:
-    """What a card is read from: a model file without tensors."""
-    said = {
-        "format_version": 2,
-        "geometry": {"resize": resize},
-        "source_size": source,
-        "fps": 5,
-        "threshold": {"value": 30.0},
-    }
-    head = json.dumps({"__metadata__": {"stillwatch": json.dumps(said)}}).encode()
-    part = path.with_suffix(".part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    part.write_bytes(len(head).to_bytes(8, "little") + head)
-    part.replace(path)
-
-
 def test_a_camera_is_sampled_from_its_hold_off_on(server: EmbeddedBroker, bus: Bus, tmp_path: Path, clip: Path) -> None:
     with RtspServer(clip) as camera:
         settings = {"source": camera.url, "fps": 5, "hold_off_s": 0.5, "previews": False}
-        with decoding(site_of(server, tmp_path, {"gate": settings})):
+        site = site_of(server, tmp_path, {"gate": settings})
+        model_file(site.model_of(site.cameras["gate"]), (64, 128), (64, 128), motion=True)
+        with decoding(site):
             until(lambda: bus.state() == "online")
             began_at = float(bus.status()["since"])
             until(lambda: len(bus.ids()) >= 12)
@@ -67,6 +51,8 @@ def test_a_camera_is_sampled_from_its_hold_off_on(server: EmbeddedBroker, bus: B
     epoch = frames[0].epoch
     assert [(frame.epoch, frame.index) for frame in frames] == [(epoch, index) for index in range(len(frames))]
     assert frames[0].time_s == 0
+    assert frames[0].motion is not None
+    assert frames[0].motion.frames >= 1  # what was held off was seen
     assert 0.45 < frames[0].captured_at - began_at < 1.5
     assert 1.9 < frames[11].time_s < 2.7
     numbers = [number_of(frame.pixels) for frame in frames]
@@ -243,6 +229,48 @@ def test_the_model_says_how_pictures_are_made(server: EmbeddedBroker, bus: Bus, 
     assert shapes[third] == (48, 96, 3)
     for one in bus.ended():
         assert bus.accounted(one.epoch) == list(range(one.index))
+
+
+def test_a_model_that_now_has_motion_begins_a_new_epoch(server: EmbeddedBroker, bus: Bus, tmp_path: Path) -> None:
+    with http_camera(lambda: chain(repeat(jpegs(1)[0], 2000))) as url:
+        site = site_of(server, tmp_path, {"gate": {"source": url}})
+        model = site.model_of(site.cameras["gate"])
+        model_file(model, (64, 128), (64, 128))
+        with decoding(site):
+            until(lambda: len(bus.ids()) >= 3)
+            model_file(model, (64, 128), (64, 128), motion=True)
+            until(lambda: [frame for frame in bus.frames() if frame.motion is not None])
+            frames = bus.frames()
+            model_file(model, (64, 128), (64, 128))
+            until(lambda: len(bus.ended()) == 2)
+            until(lambda: bus.frames()[-1].epoch > bus.ended()[1].epoch)
+            last = bus.frames()[-1]
+    first, second, third = bus.ended()
+    assert {frame.epoch for frame in frames if frame.motion is None} == {first.epoch}
+    known = [frame for frame in frames if frame.motion is not None]
+    assert {frame.epoch for frame in known} == {second.epoch}
+    assert [frame.motion.frames == 0 for frame in known if frame.motion] == [frame.index == 0 for frame in known]
+    assert (last.epoch, last.motion) == (third.epoch, None)
+    for one in (first, second, third):
+        assert bus.accounted(one.epoch) == list(range(one.index))
+
+
+def test_a_camera_that_comes_back_has_no_motion_over_the_gap(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, clip: Path
+) -> None:
+    camera = RtspServer(clip)
+    site = site_of(server, tmp_path, {"gate": {"source": camera.url}})
+    model_file(site.model_of(site.cameras["gate"]), (64, 128), (64, 128), motion=True)
+    with decoding(site):
+        with camera:
+            until(lambda: len(bus.ids()) >= 3)
+        until(lambda: bus.state() == "offline")
+        with RtspServer(clip, port=camera.port):
+            until(lambda: len({epoch for epoch, _ in bus.ids()}) == 2, deadline_s=10)
+            until(lambda: bus.ids()[-1][1] >= 2)
+    for epoch in {epoch for epoch, _ in bus.ids()}:
+        known = [frame.motion.frames for frame in bus.frames() if frame.epoch == epoch and frame.motion is not None]
+        assert known[:3] == [0, 1, 2]
 
 
 @pytest.mark.parametrize("path", ["/other", "/cam"])

@@ -13,11 +13,12 @@ from pipeline.video.jpeg import decode_jpeg
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import find_sources
-from tests.pipeline.video.clips import write_clip
-from tests.workers.decoder.running import Bus, decoder_process, decoding, site_file, site_of, until
+from tests.pipeline.video.clips import moving, write_clip
+from tests.workers.decoder.running import Bus, decoder_process, decoding, model_file, site_file, site_of, until
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.bus.messages import Ended
+from workers.decoder import views
 
 
 @pytest.fixture
@@ -29,10 +30,10 @@ def clip_of(folder: Path, pictures: int) -> Path:
     return write_clip(folder / "gate.mp4", pictures, options={"bf": "0", "g": "5"})
 
 
-def replayed(clip: Path, fps: float) -> list[Frame]:
+def replayed(clip: Path, fps: float, *, motion: bool = False) -> list[Frame]:
     (source,) = find_sources([clip])
     with open_recording(source) as recording:
-        return list(recording.frames(Sampling(Geometry((64, 128)), fps)))
+        return list(recording.frames(Sampling(Geometry((64, 128)), fps, motion=motion)))
 
 
 def test_a_fast_recording_is_published_bit_for_bit_as_replay_sees_it(
@@ -59,6 +60,28 @@ def test_a_fast_recording_is_published_bit_for_bit_as_replay_sees_it(
         "error": "",
         "picture": "64x128",
     }
+
+
+@pytest.mark.parametrize("pace", ["fast", "realtime"])
+def test_the_motion_of_a_recording_is_published_byte_for_byte_as_replay_sees_it(
+    pace: str, server: EmbeddedBroker, bus: Bus, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "gate.mp4", moving(24), options={"bf": "2", "g": "12"})
+    site = site_of(server, tmp_path, {"gate": {"source": clip, "pace": pace, "fps": 5}})
+    model_file(site.model_of(site.cameras["gate"]), (64, 128), (64, 128), motion=True)
+    with decoding(site):
+        until(lambda: bus.state() == "ended")
+    expected, frames = replayed(clip, 5, motion=True), bus.frames()
+    assert len(frames) == 12
+    for frame, wanted in zip(frames, expected, strict=True):
+        assert frame.motion is not None
+        assert wanted.motion is not None
+        assert frame.motion.frames == wanted.motion.frames
+        assert frame.motion.planes.tobytes() == wanted.motion.planes.tobytes()
+    assert frames[0].motion is not None
+    assert frames[0].motion.frames == 0
+    assert frames[-1].motion is not None
+    assert frames[-1].motion.planes.any()
 
 
 def test_a_fast_recording_waits_for_scorers_and_alerter(server: EmbeddedBroker, bus: Bus, tmp_path: Path) -> None:
@@ -107,6 +130,49 @@ def test_a_fast_recording_goes_on_with_its_epoch_after_a_death(
     assert [(one.epoch, one.index) for one in bus.dropped()] == [(epoch, index) for index in range(150)]
     assert bus.ended() == [Ended(epoch, 150)]
     assert (bus.status()["reconnects"], bus.status()["decoder"]) == ("1", "decoder-2")
+
+
+def test_a_fast_recording_that_goes_on_after_a_death_has_the_motion_of_the_frames_before(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path
+) -> None:
+    clip = write_clip(tmp_path / "gate.mp4", moving(70))
+    path = site_file(server, tmp_path, {"gate": {"source": clip, "pace": "fast"}})
+    site = site_of(server, tmp_path, {"gate": {"source": clip, "pace": "fast"}})
+    model_file(site.model_of(site.cameras["gate"]), (64, 128), (64, 128), motion=True)
+    with decoder_process(path) as process:
+        until(lambda: len(bus.ids()) == 64)
+        process.kill()
+        process.wait()
+    epoch, taken = bus.ids()[0][0], bus.take_frames()
+    bus.write(alerted=f"{epoch}-{taken - 1}")
+    with decoder_process(path, "decoder-2"):
+        until(lambda: bus.state() == "ended")
+    expected, frames = replayed(clip, 10, motion=True)[64:], bus.frames()
+    assert [(frame.epoch, frame.index) for frame in frames] == [(epoch, index) for index in range(64, 70)]
+    found = [frame.motion.planes.tobytes() for frame in frames if frame.motion is not None]
+    assert found == [frame.motion.planes.tobytes() for frame in expected if frame.motion is not None]
+
+
+def test_a_fast_recording_begins_a_new_epoch_where_its_model_now_has_motion(
+    server: EmbeddedBroker, bus: Bus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "LOOK_S", 0.0)
+    clip = write_clip(tmp_path / "gate.mp4", moving(70))
+    site = site_of(server, tmp_path, {"gate": {"source": clip, "pace": "fast"}})
+
+    def over() -> bool:
+        bus.take_frames()
+        return bus.state() == "ended"
+
+    with decoding(site):
+        until(lambda: len(bus.ids()) == 64)
+        model_file(site.model_of(site.cameras["gate"]), (64, 128), (64, 128), motion=True)
+        until(over)
+    first, second = bus.ended()
+    assert (first.epoch < second.epoch, first.index, second.index) == (True, 65, 70)
+    bus.take_frames()
+    for one in (first, second):
+        assert bus.accounted(one.epoch) == list(range(one.index))
 
 
 def test_a_recording_that_has_ended_stays_so_until_it_is_another(

@@ -20,10 +20,8 @@ from pipeline.process import prepare_process
 
 prepare_process()
 
-from pipeline.model.detector import Detector  # noqa: E402  (after the process is prepared)
 from pipeline.model.padim import Scores  # noqa: E402
-from pipeline.model.pool import DetectorPool, score_together  # noqa: E402
-from pipeline.types import Image  # noqa: E402
+from pipeline.model.pool import DetectorPool, Part, score_together  # noqa: E402
 from tests.workers.scorer.running import IDLE_MS, hardware  # noqa: E402
 from workers.bus.broker import broker_address  # noqa: E402
 from workers.bus.connection import Connection  # noqa: E402
@@ -54,15 +52,15 @@ def scorer_process(site: Path, name: str, fate: str) -> Iterator[subprocess.Pope
         process.communicate()
 
 
-def hang(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
+def hang(parts: Sequence[Part]) -> list[Scores]:
     sys.stdout.write("HANGS\n")
     sys.stdout.flush()
     threading.Event().wait()
     raise AssertionError
 
 
-def die(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
-    if any((frame == 13).all() for _, frames in parts for frame in frames):
+def die(parts: Sequence[Part]) -> list[Scores]:
+    if any((frame == 13).all() for _, frames, _ in parts for frame in frames):
         os.kill(os.getpid(), signal.SIGKILL)
     return score_together(parts)
 

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 
 import cv2
@@ -17,7 +18,7 @@ from pipeline.model.engine import Hardware, choose_hardware
 from pipeline.model.padim import Model
 from pipeline.model.pool import DetectorPool
 from pipeline.model.settings import Settings
-from pipeline.types import Frame, Image, Size
+from pipeline.types import Frame, Image, Motion, Size
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import find_sources
@@ -132,13 +133,20 @@ class Camera:
         self.name, self._connection, self.keys = name, connection, Keys(shards)
         self._writer = FrameWriter(connection, self.keys)
 
-    def publish(self, pictures: Sequence[Image], *, first: int = 0, age_s: float = 0.0, source: Size = SOURCE) -> None:
-        """Frames at model size, captured `age_s` ago."""
-        for index, pixels in enumerate(pictures, start=first):
+    def publish(
+        self,
+        pictures: Sequence[Image],
+        *,
+        first: int = 0,
+        age_s: float = 0.0,
+        source: Size = SOURCE,
+        motions: Sequence[Motion | None] = (),
+    ) -> None:
+        """Frames at model size, captured `age_s` ago; those without a motion come last."""
+        for index, (pixels, motion) in enumerate(zip_longest(pictures, motions), start=first):
             captured_at = self._connection.now_s() - age_s
-            self._writer.publish(
-                self.name, FrameMessage(EPOCH, index, index / FPS, captured_at, source, pixels), None, 0
-            )
+            frame = FrameMessage(EPOCH, index, index / FPS, captured_at, source, pixels, motion)
+            self._writer.publish(self.name, frame, None, 0)
 
     def put(self, index: int, *fields: object) -> None:
         """An entry of the frames stream as nobody of ours writes it."""

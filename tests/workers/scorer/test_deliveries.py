@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.model.detector import Detector
 from pipeline.model.model_file import save_model
 from pipeline.model.padim import Model, Scores
-from pipeline.model.pool import score_together
-from pipeline.types import Image
-from tests.workers.scorer.running import EPOCH, SIZE, Camera, scoring, site_of, until
+from pipeline.model.pool import Part, score_together
+from pipeline.types import PLANES, Image, Motion
+from pipeline.video.flow import MotionReader
+from tests.workers.scorer.running import EPOCH, FPS, SIZE, Camera, scoring, site_of, until
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.scorer import batch
@@ -23,8 +23,8 @@ from workers.site.values import Site
 POISON = np.full((*SIZE, 3), 13, np.uint8)
 
 
-def fail_on_poison(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
-    if any((frame == POISON).all() for _, frames in parts for frame in frames):
+def fail_on_poison(parts: Sequence[Part]) -> list[Scores]:
+    if any((frame == POISON).all() for _, frames, _ in parts for frame in frames):
         raise RuntimeError("no score for 13")
     return score_together(parts)
 
@@ -74,6 +74,34 @@ def test_messages_that_nobody_can_read_are_buried_and_the_rest_is_scored(
     ]
 
 
+def test_the_motion_of_each_frame_reaches_its_model_and_a_missing_one_stops_nothing(
+    site: Site, server: EmbeddedBroker, gate: Camera, pictures: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Motion | None] = []
+
+    def noted(parts: Sequence[Part]) -> list[Scores]:
+        for _, frames, motions in parts:
+            assert motions is not None
+            assert len(motions) == len(frames)
+            given.extend(motions)
+        return score_together(parts)
+
+    monkeypatch.setattr(batch, "score_together", noted)
+    reader = MotionReader(SIZE)
+    motions = [reader.add(pixels, index / FPS) for index, pixels in enumerate(pictures[:4])]
+    # As they lie there when a model was fitted again: of one with motion, of one without, of another version.
+    gate.publish(pictures[:6], motions=motions)
+    head = '{"time_s":0,"captured_at":1,"source":[72,96],"size":[64,80],"planes":%d,"motion_frames":3}'
+    gate.put(6, "v", "1", "head", head % 60, "data", pictures[6].tobytes(), "motion", bytes(60 * 80))
+    gate.put(7, "v", "1", "head", head % PLANES, "data", pictures[7].tobytes(), "motion", b"0")
+    with scoring(site, server):
+        until(lambda: len(gate.entries()) == 8)
+    assert (sorted(gate.scores()), gate.drops()) == ([0, 1, 2, 3, 4, 5, 6], {7: "failed"})
+    assert gate.dead()[0]["why"] == f"a message is unreadable: its motion has 1 bytes, not {PLANES} x 8 x 10."
+    known = [None if motion is None else (motion.frames, motion.planes.tobytes()) for motion in given]
+    assert known == [(motion.frames, motion.planes.tobytes()) for motion in motions] + [None] * 3
+
+
 def test_a_frame_that_fails_three_times_is_given_up_and_its_neighbours_are_scored(
     site: Site, server: EmbeddedBroker, gate: Camera, pictures: list[Image], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -100,7 +128,7 @@ def test_a_frame_that_fails_once_is_scored_when_it_comes_back(
 ) -> None:
     failures = iter([True, True])  # in the batch, and alone
 
-    def fail_at_first(parts: Sequence[tuple[Detector, Image]]) -> list[Scores]:
+    def fail_at_first(parts: Sequence[Part]) -> list[Scores]:
         if next(failures, False):
             raise MemoryError
         return score_together(parts)

