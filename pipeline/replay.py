@@ -17,6 +17,7 @@ from pipeline.errors import ConfigError, SourceError, SourceLost
 from pipeline.facts import model_facts
 from pipeline.model.detector import Detector
 from pipeline.model.padim import Model
+from pipeline.parts import Parts
 from pipeline.policy import Policy
 from pipeline.report.values import Facts
 from pipeline.results import Results, output_folder
@@ -232,7 +233,9 @@ class _Run:
         summary.anomalous += watched.score > 1
         if summary.peak is None or watched.score > summary.peak.score:
             frame, (x, y) = scored.frame, watched.place
-            summary.peak = Peak(name, frame.index, round(frame.time_s, 3), watched.score, round(x, 1), round(y, 1))
+            parts, place = Parts.of(watched.score, watched.motion), (round(x, 1), round(y, 1))
+            scores = watched.score, parts.appearance, parts.motion
+            summary.peak = Peak(name, frame.index, round(frame.time_s, 3), *scores, *place)
 
     def _facts(self) -> list[Facts]:
         models = {task.camera: task.model for task in self._tasks}

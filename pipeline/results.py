@@ -24,6 +24,7 @@ import numpy as np
 
 from pipeline.errors import OutputError
 from pipeline.files import output_error, written_whole
+from pipeline.parts import Parts
 from pipeline.report.page import write_report
 from pipeline.report.values import Clip, Curve, Facts, Report, Shown
 from pipeline.scoring import ScoredFrame
@@ -62,12 +63,24 @@ def output_folder(out: Path) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Recording:
-    """What is kept of a recording until the report is written: 12 bytes a frame."""
+    """What is kept of a recording until the report is written: 16 bytes a frame. A share that is none is no number."""
 
     name: str
     video_s: float
     times_s: array[float] = field(default_factory=lambda: array("d"))
     scores: array[float] = field(default_factory=lambda: array("f"))
+    shares: array[float] = field(default_factory=lambda: array("f"))
+
+    def curve(self, *, filmed: bool) -> Curve:
+        """As the report takes it; `filmed` where there is a heatmap."""
+        shares = np.array(self.shares, np.float32)
+        return Curve(
+            self.name,
+            np.array(self.times_s),
+            np.array(self.scores, np.float32),
+            self.video_s if filmed else None,
+            None if np.isnan(shares).any() or not len(shares) else shares,
+        )
 
 
 class Results:
@@ -122,11 +135,13 @@ class Results:
         """Append a frame to every file."""
         frame, recording = scored.frame, self._recordings[-1]
         x, y = watched.place
-        scores = (f"{watched.score:.6g}", f"{scored.raw_score:.6g}", f"{scored.score:.6g}", "")
-        row = (recording.name, frame.index, f"{frame.time_s:.3f}", *scores, f"{x:.0f}", f"{y:.0f}")
-        self._rows.writerow(row)
+        parts = Parts.of(watched.score, watched.motion)
+        scores = (watched.score, scored.raw_score, parts.appearance, parts.motion)
+        written = ("" if score is None else f"{score:.6g}" for score in scores)
+        self._rows.writerow((recording.name, frame.index, f"{frame.time_s:.3f}", *written, f"{x:.0f}", f"{y:.0f}"))
         recording.times_s.append(frame.time_s)
         recording.scores.append(watched.score)
+        recording.shares.append(math.nan if watched.motion is None else watched.motion)
         shown_s = self._shown_s(frame.time_s)
         if self._video is not None and watched.scene is not None:
             self._video.write(watched.scene.drawn(watched.shown), shown_s)
@@ -181,6 +196,7 @@ class Results:
 
     def _entry(self, recording: int, happened: Happened) -> dict[str, object]:
         event, clip = happened.event, happened.clip
+        parts = Parts.of(event.score, event.motion)
         return {
             "id": event.id,
             "camera": event.camera,
@@ -188,7 +204,9 @@ class Results:
             "begin_s": round(event.begin_s, 3),
             "peak_s": round(event.peak_s, 3),
             "end_s": round(event.end_s, 3),
-            "score": float(f"{event.score:.6g}"),
+            "score": _short(event.score),
+            "appearance": _short(parts.appearance),
+            "motion": _short(parts.motion),
             "box": list(event.box),
             "clip": _relative(clip.video if clip else None),
             "thumbnail": _relative(clip.thumbnail if clip else None),
@@ -200,15 +218,7 @@ class Results:
         cameras = sorted(summary.thresholds)
         report = Report(
             title=", ".join(cameras),
-            curves=[
-                Curve(
-                    recording.name,
-                    np.array(recording.times_s),
-                    np.array(recording.scores, np.float32),
-                    None if self._video is None else recording.video_s,
-                )
-                for recording in self._recordings
-            ],
+            curves=[recording.curve(filmed=self._video is not None) for recording in self._recordings],
             events=[self._shown(recording, one) for recording, one in self._happened],
             facts=facts,
             sentences=[f"{camera}: {promises[camera]}." for camera in cameras],
@@ -232,6 +242,11 @@ class Results:
         self._last_s = time_s
         self.length_s = time_s - self._first_s + self._step_s
         return self._begin_s + time_s - self._first_s
+
+
+def _short(score: float | None) -> float | None:
+    """A score in six digits."""
+    return None if score is None else float(f"{score:.6g}")
 
 
 def _relative(path: Path | None) -> str | None:

@@ -31,6 +31,7 @@ class ScoredFrame:
         peak: (x, y) of the anomaly map's maximum, in pixels of the source picture.
         coarse: the anomaly map as alerting takes it.
         anomaly_map: (H, W) float32 at model size, in units of the threshold; None where it was not asked for.
+        motion: how much of the score is motion, 0 to 1; None for a model of appearance alone.
     """
 
     frame: Frame
@@ -39,6 +40,7 @@ class ScoredFrame:
     peak: tuple[float, float]
     coarse: CoarseMap
     anomaly_map: NDArray[np.float32] | None
+    motion: float | None = None
 
 
 def scored_frames(
@@ -62,7 +64,7 @@ def _scored(frames: Iterator[Frame], detector: Detector, *, maps: bool) -> Itera
         threshold = detector.model.threshold.value
         anomaly_maps = (scores.maps / threshold).cpu().numpy() if maps else [None] * len(batch)
         for frame, said, anomaly_map in zip(batch, results, anomaly_maps, strict=True):
-            yield ScoredFrame(frame, said.score, said.raw_score, said.peak, said.coarse, anomaly_map)
+            yield ScoredFrame(frame, said.score, said.raw_score, said.peak, said.coarse, anomaly_map, said.motion)
 
 
 def batches(frames: Iterator[Frame]) -> Iterator[list[Frame]]:

@@ -9,12 +9,17 @@ __all__ = ["Peak", "ReplaySummary"]
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """The highest score, and where it was."""
+    """The highest score, how much of it was appearance and how much motion, and where it was.
+
+    The parts are None for a model of appearance alone.
+    """
 
     file: str
     index: int
     time_s: float
     score: float
+    appearance: float | None
+    motion: float | None
     x: float
     y: float
 

@@ -15,12 +15,13 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ShapeError
 
 __all__ = [
     "CELL_PX",
     "HIGHEST",
     "PLANES",
+    "SHARE_STEPS",
     "STEPS_A_DOUBLING",
     "Box",
     "CoarseMap",
@@ -187,6 +188,8 @@ class Frame:
 CELL_PX = 8
 # 28 steps to each doubling, nine doublings from 1/8 to 64: 253 levels, 2.5 % apart, and 1 lies on one of them.
 STEPS_A_DOUBLING, LEAST, HIGHEST = 28, 1 / 8, 9 * 28
+# A share of 1 in the bytes of a coarse map.
+SHARE_STEPS = 255
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -198,20 +201,47 @@ class CoarseMap:
 
     Attributes:
         levels: (h, w) uint8, 0 to 252 or 255, a cell for each 8×8 pixels of the model picture.
+        shares: (h, w) uint8, how much of each cell's score is motion, in 255ths; the rest is appearance. None for a
+            model of appearance alone.
+    Raises:
+        ShapeError: levels and shares are of two sizes.
     """
 
     levels: NDArray[np.uint8]
+    shares: NDArray[np.uint8] | None = None
 
     MASKED: ClassVar[int] = 255
 
+    def __post_init__(self) -> None:
+        if self.shares is not None and self.shares.shape != self.levels.shape:
+            raise ShapeError("the size of the shares of a coarse map", self.levels.shape, self.shares.shape)
+
     @classmethod
-    def of(cls, scores: NDArray[np.float32], masked: NDArray[np.bool_] | None = None) -> CoarseMap:
-        """Coarse map of (h, w) scores, not negative; `masked` is true in cells that are ignored."""
+    def of(
+        cls,
+        scores: NDArray[np.float32],
+        masked: NDArray[np.bool_] | None = None,
+        shares: NDArray[np.float32] | None = None,
+    ) -> CoarseMap:
+        """Coarse map of (h, w) scores, not negative.
+
+        Args:
+            masked: (h, w), true in cells that are ignored.
+            shares: (h, w), 0 to 1, how much of each score is motion.
+        """
         doublings = np.log2(np.maximum(scores, np.float32(LEAST)) / np.float32(LEAST))
         # A score of exactly 1 has rounding of its own: half a millionth of a step keeps it at its level.
         levels = np.ceil(doublings * STEPS_A_DOUBLING - 1e-4)
         levels = np.clip(levels, 0, HIGHEST).astype(np.uint8)
-        return cls(levels if masked is None else np.where(masked, np.uint8(cls.MASKED), levels))
+        moving = None if shares is None else np.rint(np.clip(shares, 0, 1) * SHARE_STEPS).astype(np.uint8)
+        if masked is not None:
+            levels = np.where(masked, np.uint8(cls.MASKED), levels)
+            moving = None if moving is None else np.where(masked, np.uint8(0), moving)
+        return cls(levels, moving)
+
+    def motion_at(self, row: int, column: int) -> float | None:
+        """How much of a cell's score is motion, 0 to 1; None for a model of appearance alone."""
+        return None if self.shares is None else int(self.shares[row, column]) / SHARE_STEPS
 
     def scores(self) -> NDArray[np.float32]:
         """(h, w) the highest score that each level stands for; 0 for level 0 and where a mask lies."""
@@ -270,6 +300,8 @@ class Event:
         score: the highest score in its region.
         box: around its region at the peak.
         reason: why it ended; None while it lasts.
+        motion: how much of the score is motion, 0 to 1: the share at the cell of the highest score in the frame of the
+            peak. None for a model of appearance alone.
     """
 
     id: str
@@ -281,3 +313,4 @@ class Event:
     score: float
     box: Box
     reason: EndReason | None = None
+    motion: float | None = None

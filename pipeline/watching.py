@@ -36,12 +36,14 @@ class Watched:
         place: (x, y) of the highest, in pixels of the source.
         scene: as people see it; None where the frame has no display.
         shown: ids of the events that it shows.
+        motion: how much of the score is motion, 0 to 1; None for a model of appearance alone.
     """
 
     score: float
     place: tuple[float, float]
     scene: Scene | None
     shown: tuple[str, ...]
+    motion: float | None = None
 
 
 class Watcher:
@@ -77,9 +79,10 @@ class Watcher:
         """Take in the next frame."""
         frame = scored.frame
         if self._tracker is None:
-            combined = self._alone.add(frame.time_s, scored.score, scored.coarse)
-            return Watched(scored.score, scored.peak, self._scene(scored, combined, {}), ())
-        seen = self._tracker.observe(Observation(frame.index, frame.time_s, scored.score, scored.coarse))
+            combined = self._alone.add(frame.time_s, scored.score, scored.coarse, scored.motion)
+            return Watched(scored.score, scored.peak, self._scene(scored, combined, {}), (), scored.motion)
+        told = Observation(frame.index, frame.time_s, scored.score, scored.coarse, scored.motion)
+        seen = self._tracker.observe(told)
         scene = self._scene(scored, seen.combined, seen.spots)
         # What has ended ends first: after a cut in the recording this frame is no part of its clip.
         self._end(seen.changes)
@@ -87,7 +90,8 @@ class Watcher:
             self._clips.add(scene)
             self._show(seen.changes)
         shown = tuple(name for name, spot in seen.spots.items() if spot.opened)
-        return Watched(seen.combined.score, self._place(scored, seen.combined), scene, shown)
+        combined = seen.combined
+        return Watched(combined.score, self._place(scored, combined), scene, shown, combined.motion)
 
     def finish(self) -> list[Happened]:
         """The events of the recording, which is over, by their begin."""
@@ -113,7 +117,8 @@ class Watcher:
         if scored.frame.display is None:
             return None
         heat = heat_of(combined.levels, self._geometry)
-        return Scene(scored.frame.time_s, scored.frame.display, heat, combined.score, spots, self._source)
+        score, motion = combined.score, combined.motion
+        return Scene(scored.frame.time_s, scored.frame.display, heat, score, spots, self._source, motion=motion)
 
     def _place(self, scored: ScoredFrame, combined: Combined) -> tuple[float, float]:
         if combined.score == scored.score:

@@ -9,6 +9,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.parts import Parts
 from workers.bus.status import DEAD_S, CameraState
 from workers.overview import CameraRow, Overview
 from workers.site.values import Site
@@ -62,7 +63,8 @@ def camera_table(
         plain: letters of ASCII alone.
         starting: workers that are not there yet are on their way, and no reason to complain.
     """
-    columns = _fitting(_columns(plain, "starting" if starting else "no decoder"), overview.cameras, width)
+    parts = any(row.motion is not None for row in overview.cameras)
+    columns = _fitting(_columns(plain, "starting" if starting else "no decoder", parts), overview.cameras, width)
     table = Table(box=None, padding=(0, GAP, 0, 0), pad_edge=False, header_style="bold")
     for column in columns:
         table.add_column(column.head, justify="right" if column.right else "left", no_wrap=True)
@@ -89,7 +91,7 @@ def age(seconds: float | None) -> str:
     return f"{minutes // 60}h{minutes % 60:02}" if minutes < 48 * 60 else f"{minutes // 1440}d"
 
 
-def _columns(plain: bool, absent: str) -> list[_Column]:
+def _columns(plain: bool, absent: str, parts: bool) -> list[_Column]:
     return [
         _Column("camera", lambda row: Text(row.camera), 0),
         _Column("state", lambda row: _state(row, absent), 1),
@@ -100,6 +102,7 @@ def _columns(plain: bool, absent: str) -> list[_Column]:
         _Column("dropped", lambda row: Text(f"{row.dropped:,}", "yellow" if row.dropped else "dim"), 8, right=True),
         _Column("score", _score, 2, right=True),
         _Column("0     1     2", lambda row: _bar(row, plain), 3),
+        *([_Column("motion", _motion, 10, right=True)] if parts else []),
         _Column("event", lambda row: Text(row.event.removeprefix(f"{row.camera}-"), "bold red"), 7),
     ]
 
@@ -136,6 +139,12 @@ def _score(row: CameraRow) -> Text:
         return Text()
     # The mark says without colour what the colour says.
     return Text(f"{row.score:.2f} !", "bold red") if row.score > 1 else Text(f"{row.score:.2f}  ")
+
+
+def _motion(row: CameraRow) -> Text:
+    """How much of the score is motion."""
+    share = Parts(row.appearance, row.motion).share
+    return Text() if share is None else Text(f"{share:.0%}")
 
 
 def _bar(row: CameraRow, plain: bool) -> Text:

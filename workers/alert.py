@@ -44,6 +44,12 @@ class Alert(BaseModel):
     peak_at: Moment | None = Field(default=None, description="Capture of the frame with the highest score.")
     end_at: Moment | None = Field(default=None, description="Capture of the last frame of it; absent while it lasts.")
     score: float | None = Field(default=None, ge=0, description="The highest so far: 1 is the threshold.")
+    appearance: float | None = Field(
+        default=None, ge=0, description="What of the score is appearance; absent for a model of appearance alone."
+    )
+    motion: float | None = Field(
+        default=None, ge=0, description="What of it is motion: the two add up to it, where and when it was highest."
+    )
     box: tuple[int, int, int, int] | None = Field(
         default=None, description="x, y, width, height around it at the peak."
     )

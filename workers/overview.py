@@ -27,6 +27,7 @@ class CameraRow:
         since_s: for how long it has been in that state.
         fps_in, fps_scored: frames a second sampled, and scored.
         score: of the frame scored last, 1 is the threshold; and its age.
+        appearance, motion: what of that score is either; None for a model of appearance alone.
         captured, dropped: frames since its decoder began; of these, frames that got no score.
         alerted: EPOCH-INDEX of the last frame that was looked at for events.
         pending: events that have not ended, or have no clip yet.
@@ -42,6 +43,8 @@ class CameraRow:
     fps_scored: float | None = None
     score: float | None = None
     score_age_s: float | None = None
+    appearance: float | None = None
+    motion: float | None = None
     captured: int = 0
     dropped: int = 0
     reconnects: int = 0
@@ -120,6 +123,8 @@ def _row(camera: str, said: Mapping[str, str], now_s: float) -> CameraRow:
         fps_scored=number_in(said, "fps_scored") if _recent(scored_at, now_s) else None,
         score=number_in(said, "last_score"),
         score_age_s=_age(scored_at, now_s),
+        appearance=number_in(said, "last_appearance"),
+        motion=number_in(said, "last_motion"),
         captured=_count(said, "captured"),
         dropped=_count(said, "dropped") + _count(said, "late"),
         reconnects=_count(said, "reconnects"),

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.lingering import Lingering
-from pipeline.types import HIGHEST, STEPS_A_DOUBLING, CoarseMap
+from pipeline.types import HIGHEST, SHARE_STEPS, STEPS_A_DOUBLING, CoarseMap
 
 __all__ = ["Combined", "Combiner"]
 
@@ -26,12 +26,17 @@ class Combined:
         levels: (h, w), the higher of both; 0 where a mask lies.
         still: (h, w), what lingers alone.
         counted: cells without a mask.
+        motion: how much of the score is motion, 0 to 1; None for a model of appearance alone, as are the shares.
+        shares: (h, w), how much of each cell is motion in this frame, in 255ths. What lingers has those of the frame
+            that it is seen in, too.
     """
 
     score: float
     levels: NDArray[np.uint8]
     still: NDArray[np.uint8]
     counted: int
+    motion: float | None = None
+    shares: NDArray[np.uint8] | None = None
 
     @property
     def peak_cell(self) -> tuple[int, int]:
@@ -43,6 +48,17 @@ class Combined:
         """Score of a region with such a highest level: exact where that is the frame's own."""
         top = int(self.levels.max())
         return self.score if level == top else float(CoarseMap(np.array([[level]], np.uint8)).scores()[0, 0])
+
+    def motion_of(self, cells: NDArray[np.bool_], level: int) -> float | None:
+        """How much motion is in the score of a region with such cells and such a highest level.
+
+        Of several cells with that level it is the frame's own, if that is one of them, else the first.
+        """
+        if self.shares is None or self.motion is None:
+            return None
+        highest = self.shares[cells & ((self.levels == level) | (self.still == level))].tolist()
+        own = level == int(self.levels.max()) and round(self.motion * SHARE_STEPS) in highest
+        return self.motion if own else highest[0] / SHARE_STEPS
 
 
 class Combiner:
@@ -58,20 +74,21 @@ class Combiner:
         self._lift = max(0, round(math.log2(1 / lingering) * STEPS_A_DOUBLING))
         self._lingering = Lingering(gap_s)
 
-    def add(self, time_s: float, score: float, coarse: CoarseMap) -> Combined:
-        """Combine the next frame."""
+    def add(self, time_s: float, score: float, coarse: CoarseMap, motion: float | None = None) -> Combined:
+        """Combine the next frame, of whose score a share is motion."""
         seen = coarse.levels != MASKED
         moment = np.where(seen, coarse.levels, np.uint8(0))
         least = self._lingering.add(time_s, moment) if self._lift else None
         if least is None:
-            return Combined(score, moment, np.zeros_like(moment), int(seen.sum()))
+            return Combined(score, moment, np.zeros_like(moment), int(seen.sum()), motion, coarse.shares)
         lifted = np.minimum(least.astype(np.int16) + self._lift, HIGHEST).astype(np.uint8)
         still = np.where(least > 0, lifted, np.uint8(0))
         levels = np.maximum(moment, still)
         # The coarse map rounds up: only a step that the moment does not reach is due to what lingers.
-        lifted_most = int(levels.max()) > int(moment.max())
-        highest = float(CoarseMap(levels).scores().max())
-        return Combined(max(score, highest) if lifted_most else score, levels, still, int(seen.sum()))
+        if int(levels.max()) > int(moment.max()):
+            score = max(score, float(CoarseMap(levels).scores().max()))
+            motion = coarse.motion_at(*divmod(int(levels.argmax()), levels.shape[1]))
+        return Combined(score, levels, still, int(seen.sum()), motion, coarse.shares)
 
     def state(self) -> list[tuple[float, NDArray[np.uint8]]]:
         """What it remembers: the frames of the last seconds."""

@@ -46,7 +46,8 @@ class Heard:
     def sight_of(self, group: Group) -> Sight:
         """What the frame shows of a group."""
         score = self.combined.score_of(group.level)
-        return Sight(self.time_s, score, group.cells, group.parts, group.level > ALARM)
+        motion = self.combined.motion_of(group.cells, group.level)
+        return Sight(self.time_s, score, group.cells, group.parts, group.level > ALARM, motion)
 
     def home_of(self, group: Group) -> Cells | None:
         """Where a group stays: around all of it, if it lingers or lies close to what does; None where it moves."""

@@ -34,6 +34,7 @@ class Sight:
         cells: (h, w), where it is.
         parts: the rectangles of its regions.
         above: whether it is above 1, and not just above the release.
+        motion: how much of the score is motion, 0 to 1; None for a model of appearance alone.
     """
 
     time_s: float
@@ -41,16 +42,17 @@ class Sight:
     cells: Cells
     parts: tuple[Box, ...]
     above: bool
+    motion: float | None
 
     def state(self) -> list[Any]:
         """All of it, as JSON and arrays hold it."""
-        return [self.time_s, self.score, self.cells, self.parts, self.above]
+        return [self.time_s, self.score, self.cells, self.parts, self.above, self.motion]
 
     @classmethod
     def restored(cls, state: list[Any]) -> Self:
         """The sight that had such a state."""
-        time_s, score, cells, parts, above = state
-        return cls(time_s, score, cells, tuple((x, y, width, height) for x, y, width, height in parts), above)
+        time_s, score, cells, parts, above, motion = state
+        return cls(time_s, score, cells, tuple((x, y, width, height) for x, y, width, height in parts), above, motion)
 
 
 class Track:
@@ -96,12 +98,14 @@ class Track:
         """Take in another part of it that the frame of its last sight shows."""
         self._last_there_s[sight.cells] = sight.time_s
         last = self.last
+        higher = max(last, sight, key=lambda one: one.score)
         self.last = Sight(
             sight.time_s,
-            max(sight.score, last.score),
+            higher.score,
             sight.cells | last.cells,
             (*sight.parts, *last.parts),
             sight.above or last.above,
+            higher.motion,
         )
         if sight.score > self.peak.score:
             self.peak = sight

@@ -51,7 +51,7 @@ class EventTracker:
     def observe(self, observation: Observation) -> Seen:
         """Take in the next frame."""
         time_s = observation.time_s
-        combined = self._combiner.add(time_s, observation.score, observation.coarse)
+        combined = self._combiner.add(time_s, observation.score, observation.coarse, observation.motion)
         self._end_overdue(time_s)
         if not self._whole.fills(time_s, self._previous_s, combined, self._name(observation.index)):
             self._follow_parts(observation, combined)
@@ -176,6 +176,7 @@ class EventTracker:
             score=track.peak.score,
             box=self._box(track.peak.cells),
             reason=reason,
+            motion=track.peak.motion,
         )
 
     def _box(self, cells: Cells) -> Box:

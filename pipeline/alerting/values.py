@@ -51,12 +51,16 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What the tracker is told of a frame: its index and time, its score, and its coarse map."""
+    """What the tracker is told of a frame: its index and time, its score and how much of it is motion, its coarse map.
+
+    For a model of appearance alone `motion` is None, and the coarse map has no shares.
+    """
 
     index: int
     time_s: float
     score: float
     coarse: CoarseMap
+    motion: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

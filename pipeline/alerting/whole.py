@@ -55,7 +55,7 @@ class Whole:
         if not wide and not (self.opened and _share_above(self._release, combined) > least_share):
             return self.opened
         cells = combined.levels > self._release
-        sight = Sight(time_s, combined.score, cells, (rectangle_of(cells),), wide)
+        sight = Sight(time_s, combined.score, cells, (rectangle_of(cells),), wide, combined.motion)
         if self.track is None:
             self.track = Track(name, EventKind.VIEW, sight, self._policy.min_duration_s)
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipeline.model.padim import Model, Scores
-from pipeline.types import CoarseMap, Size
+from pipeline.types import CELL_PX, CoarseMap, Size
 
 __all__ = ["FrameResult", "results_of"]
 
@@ -21,12 +21,15 @@ class FrameResult:
         score: raw score divided by the threshold: above 1 is anomalous.
         peak: (x, y) of the anomaly map's maximum, in pixels of the source picture.
         coarse: the anomaly map as alerting takes it.
+        motion: how much of the score is motion, 0 to 1: the share of the cell that the maximum is in, as the coarse
+            map has it. None for a model of appearance alone.
     """
 
     score: float
     raw_score: float
     peak: tuple[float, float]
     coarse: CoarseMap
+    motion: float | None = None
 
 
 def results_of(model: Model, scores: Scores, source_sizes: Sequence[Size]) -> list[FrameResult]:
@@ -42,5 +45,7 @@ def results_of(model: Model, scores: Scores, source_sizes: Sequence[Size]) -> li
         raw_score = float(scores.raw_scores[number])
         x, y = scores.peaks[number].tolist()
         peak = model.geometry.to_source((x, y), source_size)
-        results.append(FrameResult(raw_score / threshold, raw_score, peak, CoarseMap.of(cells[number], masked)))
+        coarse = CoarseMap.of(cells[number], masked, None if scores.shares is None else scores.shares[number])
+        motion = coarse.motion_at(y // CELL_PX, x // CELL_PX)
+        results.append(FrameResult(raw_score / threshold, raw_score, peak, coarse, motion))
     return results

@@ -102,18 +102,23 @@ class Scores:
         raw_scores: (B,) the maximum of each map.
         peaks: (B, 2) where that maximum is, (x, y) in pixels of the model picture.
         cells: (B, H / 8, W / 8) the maximum of each cell of the maps, in standard deviations.
+        shares: (B, H / 8, W / 8) how much of each cell is motion, 0 to 1; None for a model of appearance alone.
     """
 
     maps: Tensor
     raw_scores: NDArray[np.float32]
     peaks: NDArray[np.int64]
     cells: NDArray[np.float32]
+    shares: NDArray[np.float32] | None = None
 
     def split(self, counts: Sequence[int]) -> list[Scores]:
         """Scores of the first so many pictures, of the next, and so on."""
         edges = itertools.pairwise(itertools.accumulate(counts, initial=0))
-        parts = [slice(begin, end) for begin, end in edges]
-        return [Scores(self.maps[part], self.raw_scores[part], self.peaks[part], self.cells[part]) for part in parts]
+        return [self._of(slice(begin, end)) for begin, end in edges]
+
+    def _of(self, part: slice) -> Scores:
+        shares = None if self.shares is None else self.shares[part]
+        return Scores(self.maps[part], self.raw_scores[part], self.peaks[part], self.cells[part], shares)
 
 
 def scores_of(maps: Tensor, visible: Tensor | None) -> Scores:

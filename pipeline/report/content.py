@@ -11,11 +11,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.parts import both, mainly
 from pipeline.report.assets import EMBEDDED_CLIPS_BYTES, EMBEDDED_THUMBNAILS_BYTES, carried, link
 from pipeline.report.values import Curve, Report, Shown
 from pipeline.report.words import KINDS, REASONS, counted, duration, listed, moment, place, score_text, share_text
+from pipeline.types import SHARE_STEPS
 
-__all__ = ["Card", "Figure", "cards", "figures", "lead", "script_data"]
+__all__ = ["Card", "Figure", "cards", "figures", "lead", "script_data", "tells_motion"]
 
 # Frames further apart than this many usual distances have footage missing between them: no time above 1 there.
 GAP_STEPS = 3
@@ -88,6 +90,11 @@ def cards(report: Report, folder: Path) -> list[Card]:
     return [_card(number, shown, report, folder, clips | thumbnails) for number, shown in enumerate(ordered, 1)]
 
 
+def tells_motion(report: Report) -> bool:
+    """Whether any curve says how much of it is motion."""
+    return any(curve.motion is not None for curve in report.curves)
+
+
 def script_data(report: Report, shown: Sequence[Card]) -> dict[str, object]:
     """What the script draws and plays."""
     return {
@@ -99,16 +106,18 @@ def script_data(report: Report, shown: Sequence[Card]) -> dict[str, object]:
 
 def _highest(report: Report) -> Figure:
     peaks = [
-        (float(curve.scores[top]), float(curve.times_s[top]), curve.file)
+        (float(curve.scores[top]), top, curve)
         for curve in report.curves
         if np.isfinite(curve.scores).any()
         for top in [int(np.argmax(_finite(curve.scores, -np.inf)))]
     ]
     if not peaks:
         return Figure("Highest score", "–")
-    score, time_s, file = max(peaks, key=lambda peak: peak[0])
-    where = f" of {file}" if len(report.curves) > 1 else ""
-    return Figure("Highest score", score_text(score), f"{moment(time_s, clocked=report.clocked)}{where}")
+    score, top, curve = max(peaks, key=lambda peak: peak[0])
+    where = f" of {curve.file}" if len(report.curves) > 1 else ""
+    words = "" if curve.motion is None else f", {mainly(float(curve.motion[top]))}"
+    when = moment(float(curve.times_s[top]), clocked=report.clocked)
+    return Figure("Highest score", score_text(score), f"{when}{where}{words}")
 
 
 def _above_s(curve: Curve) -> float:
@@ -126,6 +135,8 @@ def _card(number: int, shown: Shown, report: Report, folder: Path, held: frozens
         ("Where", place(event.box)),
         ("Ended", REASONS[event.reason]),
     ]
+    if event.motion is not None:
+        facts.insert(0, ("Score", both(event.motion)))
     if len(report.curves) > 1:
         facts.insert(0, ("Recording", report.curves[shown.recording].file))
     return Card(
@@ -159,6 +170,7 @@ def _packed(curve: Curve) -> dict[str, object]:
         "step_bytes": 4 if wide else 2,
         "steps": _base64(steps_ms.astype("<u4" if wide else "<u2")),
         "scores": _base64(_finite(curve.scores, np.nan).astype("<f4")),
+        "shares": None if curve.motion is None else _base64(np.rint(curve.motion * SHARE_STEPS).astype(np.uint8)),
         "video_s": curve.video_s,
     }
 

@@ -29,7 +29,8 @@
     const [time, score] = [recording.times[place], recording.scores[place]];
     const event = recording.eventAt(time, preferred);
     const judged = score > 1 ? "above the threshold" : "normal";
-    const verdict = Number.isNaN(score) ? "no score" : `${scoreText(score)} ${judged}`;
+    const parts = partsText(recording.shareAt(place));
+    const verdict = Number.isNaN(score) ? "no score" : `${scoreText(score)} ${judged}${parts && `, ${parts}`}`;
     byId("time").textContent = label(time);
     byId("score").textContent = verdict;
     byId("score").classList.toggle("above", score > 1);

@@ -16,7 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from pipeline.files import written_whole
 from pipeline.report.assets import base64_of
-from pipeline.report.content import cards, figures, lead, script_data
+from pipeline.report.content import cards, figures, lead, script_data, tells_motion
 from pipeline.report.values import Report
 from pipeline.report.words import counted
 
@@ -57,6 +57,7 @@ def _pieces(report: Report, folder: Path) -> Iterator[str]:
             lead=lead(report),
             figures=figures(report),
             cards=shown,
+            tells_motion=tells_motion(report),
             data=script_data(report, shown),
             style=style,
             script=script,

@@ -37,12 +37,12 @@ function prepared(canvas) {
 
 function colours() {
   const style = getComputedStyle(document.documentElement);
-  const names = ["ink", "muted", "line", "card", "normal-line", "alarm-line", "alarm-text"];
+  const names = ["ink", "muted", "line", "card", "normal-line", "alarm-line", "alarm-text", "motion"];
   return Object.fromEntries(names.map((name) => [name, style.getPropertyValue(`--${name}`).trim()]));
 }
 
-/* Unbroken runs of points {x, low, high}. Where frames are denser than pixels, a point holds the least and the
-   highest score of its column: a peak of one frame never vanishes. */
+/* Unbroken runs of points {x, low, high, motion}. Where frames are denser than pixels, a point holds the least and the
+   highest score of its column, and what of the highest is motion: a peak of one frame never vanishes. */
 function runs(recording, scale) {
   const first = Math.max(0, recording.from(scale.begin) - 1);
   const last = Math.min(recording.count - 1, recording.from(scale.end));
@@ -58,11 +58,12 @@ function runs(recording, scale) {
     if (!run || time - before > GAP_STEPS * recording.step + 0.001) found.push((run = []));
     before = time;
     const x = dense ? Math.floor(scale.x(time)) + 0.5 : scale.x(time);
+    const motion = score * recording.shareAt(place);
     if (dense && run.length && point.x === x) {
       point.low = Math.min(point.low, score);
-      point.high = Math.max(point.high, score);
+      if (score > point.high) Object.assign(point, { high: score, motion });
     } else {
-      run.push((point = { x, low: score, high: score }));
+      run.push((point = { x, low: score, high: score, motion }));
     }
   }
   return found;
@@ -96,6 +97,28 @@ function drawCurve(context, recording, scale, colour, lineWidth) {
     context.stroke(line);
     context.restore();
   }
+}
+
+/* What of a curve is motion, as an area below it: it reaches up to the line where all is motion, and stays at the
+   bottom where all is appearance. */
+function drawMotion(context, recording, scale, colour) {
+  if (!recording.shares) return;
+  const [line, area] = [new Path2D(), new Path2D()];
+  for (const run of runs(recording, scale)) {
+    area.moveTo(run[0].x, scale.bottom);
+    run.forEach((point, number) => {
+      area.lineTo(point.x, scale.y(point.motion));
+      line[number ? "lineTo" : "moveTo"](point.x, scale.y(point.motion));
+    });
+    area.lineTo(run[run.length - 1].x, scale.bottom);
+  }
+  context.save();
+  Object.assign(context, { fillStyle: colour.motion, strokeStyle: colour.motion, lineWidth: 1, lineJoin: "round" });
+  context.globalAlpha = 0.3;
+  context.fill(area);
+  context.globalAlpha = 0.8;
+  context.stroke(line);
+  context.restore();
 }
 
 function drawScores(context, scale, colour) {

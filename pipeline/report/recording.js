@@ -16,12 +16,18 @@ class Recording {
     this.videoBegin = packed.video_s; // of its first frame in heatmap.mp4; null without one
     this.step = packed.step_s;
     this.scores = new Float32Array(bytesOf(packed.scores).buffer);
+    this.shares = packed.shares === null ? null : bytesOf(packed.shares); // of each score, in 255ths: what is motion
     const steps = bytesOf(packed.steps).buffer;
     this.times = risen(packed.first_ms, packed.step_bytes === 2 ? new Uint16Array(steps) : new Uint32Array(steps));
     this.count = this.scores.length;
     this.begin = this.count ? this.times[0] : 0;
     this.end = this.count ? this.times[this.count - 1] : 0;
     this.highest = this.highestBetween(this.begin, this.end);
+  }
+
+  /* How much of a frame's score is motion, 0 to 1; NaN where nothing is told apart, or there is no score. */
+  shareAt(place) {
+    return this.shares && !Number.isNaN(this.scores[place]) ? this.shares[place] / 255 : NaN;
   }
 
   /* Place of the first frame at a time or after it; the number of frames where there is none. */
@@ -85,4 +91,13 @@ function clock(time, tenthsToo = true) {
 
 function scoreText(score) {
   return Number.isFinite(score) ? score.toFixed(2) : "–";
+}
+
+/* The larger part of a score in words, or both where they are nearly the same: as `pipeline.parts.mainly`. */
+function partsText(share) {
+  if (Number.isNaN(share)) return "";
+  const motion = Math.round(share * 100);
+  const [moves, looks] = [`motion ${motion}%`, `appearance ${100 - motion}%`];
+  if (Math.abs(share - 0.5) <= 0.1) return `${moves}, ${looks}`;
+  return share > 0.5 ? moves : looks;
 }

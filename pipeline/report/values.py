@@ -26,18 +26,22 @@ class Curve:
         times_s: (n,) float64, rising; n may be 0.
         scores: (n,) float32; one that is not finite is a gap in the curve.
         video_s: where its first frame lies in `heatmap.mp4`, in seconds; None where that was not written.
+        motion: (n,) float32, how much of each score is motion, 0 to 1; None for a model of appearance alone.
     Raises:
-        ShapeError: there is not one score for each time, or the times do not rise.
+        ShapeError: there is not one score, or one share, for each time, or the times do not rise.
     """
 
     file: str
     times_s: NDArray[np.float64]
     scores: NDArray[np.float32]
     video_s: float | None = None
+    motion: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.times_s.ndim != 1 or self.times_s.shape != self.scores.shape:
             raise ShapeError(f"{self.file}: the shape of its scores", self.times_s.shape, self.scores.shape)
+        if self.motion is not None and self.motion.shape != self.times_s.shape:
+            raise ShapeError(f"{self.file}: the shape of its motion", self.times_s.shape, self.motion.shape)
         if not np.all(np.diff(self.times_s) > 0):
             raise ShapeError(f"{self.file}: the order of its times", "rising", "another")
 

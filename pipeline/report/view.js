@@ -2,6 +2,7 @@
 
 const MARGIN = { left: 40, right: 12, top: 30, bottom: 28 };
 const DRAG_PX = 5; // a hand is not still while it clicks
+const HOVER_GAP_PX = 8; // of the words beside the line, as in the style sheet
 const LEAST_FRAMES = 4; // of the closest zoom
 
 class CurveView {
@@ -81,6 +82,7 @@ class CurveView {
     drawScores(context, this.scale, colour);
     drawTimes(context, this.scale, colour, this.label);
     drawEvents(context, this.recording.events, this.scale, colour, this.chosen);
+    drawMotion(context, this.recording, this.scale, colour);
     drawCurve(context, this.recording, this.scale, colour, 1.5);
     this.place(this.cursor, this.cursorTime);
   }
@@ -186,9 +188,12 @@ class CurveView {
     const place = this.frameAt(x);
     const time = this.recording.times[place];
     const event = this.recording.eventAt(time);
-    const words = [this.label(time), scoreText(this.recording.scores[place]), event && `event ${event.number}`];
-    this.hover.firstElementChild.textContent = words.filter(Boolean).join(" · ");
-    this.hover.classList.toggle("leftwards", x > this.area.clientWidth / 2);
+    const score = scoreText(this.recording.scores[place]);
+    const words = [this.label(time), score, partsText(this.recording.shareAt(place)), event && `event ${event.number}`];
+    const [said, width] = [this.hover.firstElementChild, this.area.clientWidth];
+    said.textContent = words.filter(Boolean).join(" · ");
+    said.style.maxWidth = `${Math.max(x, width - x) - HOVER_GAP_PX}px`; // on a small screen it breaks into lines
+    this.hover.classList.toggle("leftwards", x > width / 2);
     this.place(this.hover, time);
   }
 

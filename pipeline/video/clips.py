@@ -39,6 +39,7 @@ class Scene:
         spots: what is followed in it, by the ids of events.
         source: (H, W) of the picture that boxes are counted in.
         at: date and time of day, where they say more than seconds.
+        motion: how much of the score is motion, 0 to 1; None for a model of appearance alone.
     """
 
     time_s: float
@@ -48,6 +49,7 @@ class Scene:
     spots: Mapping[str, Spot]
     source: Size
     at: datetime | None = None
+    motion: float | None = None
 
     def drawn(self, ids: Collection[str]) -> Image:
         """A new picture with the heatmap blended in, its time and score, and the boxes of the ids."""
@@ -56,7 +58,7 @@ class Scene:
             if name in self.spots:
                 spot = self.spots[name]
                 draw_box(picture, self._shown(spot.box), f"{spot.score:.2f}")
-        draw_caption(picture, self.time_s, self.score, self.at)
+        draw_caption(picture, self.time_s, self.score, self.at, self.motion)
         return picture
 
     def score_of(self, name: str) -> float:

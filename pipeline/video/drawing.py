@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.errors import ShapeError
+from pipeline.parts import mainly
 from pipeline.types import CoarseMap, Geometry, Image
 
 __all__ = ["blend_heatmap", "contact_sheet", "draw_box", "draw_caption", "heat_of"]
@@ -76,11 +77,14 @@ def heat_of(levels: NDArray[np.uint8], geometry: Geometry) -> NDArray[np.float32
     return whole
 
 
-def draw_caption(picture: Image, time_s: float, score: float, at: datetime | None = None) -> None:
+def draw_caption(
+    picture: Image, time_s: float, score: float, at: datetime | None = None, motion: float | None = None
+) -> None:
     """Shade the foot of a picture and write on it the time, the score, and its bar with the threshold marked.
 
     Args:
         at: date and time of day, to be written instead of seconds.
+        motion: how much of the score is motion, 0 to 1, to be said where there is room.
     """
     line = _line_px(picture)
     foot = picture[-line:]
@@ -93,16 +97,24 @@ def draw_caption(picture: Image, time_s: float, score: float, at: datetime | Non
     left = foot.shape[1] - pad - _text_width("score 88.88", size)
     _text(foot, f"score {score:.2f}", (left, baseline), size, colour)
     _draw_bar(foot, left - pad, score, colour)
+    mark = mainly(motion)
+    begin = left - pad - _bar_px(foot) - pad - _text_width(mark, size)
+    if mark and begin >= pad + _text_width(shown, size) + pad:
+        _text(foot, mark, (begin, baseline), size, INK)
 
 
 def _draw_bar(foot: Image, right: int, score: float, colour: Colour) -> None:
-    line, width = foot.shape[0], foot.shape[1] // 5
+    line, width = foot.shape[0], _bar_px(foot)
     left, top, bottom = right - width, round(line * 0.4), round(line * 0.6)
     filled = round(width * min(max(score, 0.0), BAR_FULL) / BAR_FULL)
     cv2.rectangle(foot, (left, top), (right, bottom), TRACK, cv2.FILLED)
     cv2.rectangle(foot, (left, top), (left + filled, bottom), colour, cv2.FILLED)
     threshold = left + round(width / BAR_FULL)
     cv2.line(foot, (threshold, line // 4), (threshold, line - 1 - line // 4), INK, max(1, line // 16))
+
+
+def _bar_px(foot: Image) -> int:
+    return int(foot.shape[1]) // 5
 
 
 def draw_box(picture: Image, box: Box, label: str) -> None:

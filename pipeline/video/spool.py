@@ -52,6 +52,7 @@ class SpoolFrame:
         levels: (h, w) uint8, the levels of its coarse map.
         spots: what is followed in it, by the ids of events.
         jpeg: the picture at display size.
+        motion: how much of the score is motion, 0 to 1; None for a model of appearance alone.
     """
 
     index: int
@@ -60,6 +61,7 @@ class SpoolFrame:
     levels: NDArray[np.uint8]
     spots: Mapping[str, Spot]
     jpeg: bytes
+    motion: float | None = None
 
 
 class Spool:
@@ -188,13 +190,14 @@ def _scenes(spool: Path, geometry: Geometry, source: Size, began_at: datetime | 
         except SourceCorrupt:
             continue
         at = None if began_at is None else began_at + timedelta(seconds=frame.time_s)
-        yield Scene(frame.time_s, picture, heat_of(frame.levels, geometry), frame.score, frame.spots, source, at)
+        heat = heat_of(frame.levels, geometry)
+        yield Scene(frame.time_s, picture, heat, frame.score, frame.spots, source, at, frame.motion)
 
 
 def _record(frame: SpoolFrame) -> bytes:
     spots = {name: [spot.box, spot.score, spot.opened] for name, spot in frame.spots.items()}
     note = {"index": frame.index, "time_s": frame.time_s, "score": frame.score, "grid": frame.levels.shape}
-    text = json.dumps({**note, "spots": spots}).encode()
+    text = json.dumps({**note, "motion": frame.motion, "spots": spots}).encode()
     content = b"".join([TEXT_LENGTH.pack(len(text)), text, frame.levels.tobytes(), frame.jpeg])
     return HEAD.pack(len(content), zlib.crc32(content)) + content
 
@@ -230,4 +233,5 @@ def _frame_of(content: bytes) -> SpoolFrame:
         for name, ((x, y, across, down), score, opened) in note["spots"].items()
     }
     jpeg = content[text_ends + levels.size :]
-    return SpoolFrame(note["index"], note["time_s"], note["score"], levels, spots, jpeg)
+    # What was begun before there was motion has none.
+    return SpoolFrame(note["index"], note["time_s"], note["score"], levels, spots, jpeg, note.get("motion"))

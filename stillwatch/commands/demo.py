@@ -33,6 +33,15 @@ LIVE_MARGIN_S = 8.0
 
 
 @dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of scores.csv; the share of its score that is motion is None for a model of appearance alone."""
+
+    time_s: float
+    score: float
+    share: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class _Found:
     """An event of events.json, and its place among all of them."""
 
@@ -41,6 +50,7 @@ class _Found:
     peak_s: float
     end_s: float
     score: float
+    share: float | None
     box: tuple[int, int, int, int]
     thumbnail: str | None
 
@@ -52,6 +62,7 @@ class _Verdict:
     anomaly: StreetAnomaly
     event: _Found | None
     score: float
+    share: float | None
 
 
 @click.command("demo")
@@ -139,10 +150,12 @@ def _fit_and_replay(output: Path, bar: Bar, stop: Event) -> None:
     )
 
 
-def _rows(path: Path) -> list[tuple[float, float]]:
-    """Times and scores of scores.csv."""
+def _rows(path: Path) -> list[_Row]:
     with open(path, encoding="utf-8", newline="") as file:
-        return [(float(row["time_s"]), float(row["score"])) for row in csv.DictReader(file)]
+        return [
+            _Row(float(row["time_s"]), float(row["score"]), _share(row["appearance"], row["motion"]))
+            for row in csv.DictReader(file)
+        ]
 
 
 def _events(path: Path) -> list[_Found]:
@@ -150,17 +163,26 @@ def _events(path: Path) -> list[_Found]:
     for number, event in enumerate(json.loads(path.read_text("utf-8")), start=1):
         x, y, width, height = event["box"]
         times = (event["begin_s"], event["peak_s"], event["end_s"])
-        found.append(_Found(number, *times, event["score"], (x, y, width, height), event["thumbnail"]))
+        share = _share(event["appearance"], event["motion"])
+        found.append(_Found(number, *times, event["score"], share, (x, y, width, height), event["thumbnail"]))
     return found
 
 
-def _judge(
-    anomaly: StreetAnomaly, rows: Sequence[tuple[float, float]], events: Sequence[_Found], street: Street
-) -> _Verdict:
+def _share(appearance: str | float | None, motion: str | float | None) -> float | None:
+    """How much of a score is motion, of its parts as a file has them: empty for a model of appearance alone."""
+    from pipeline.parts import Parts
+
+    return None if motion in ("", None) or appearance in ("", None) else Parts(float(appearance), float(motion)).share
+
+
+def _judge(anomaly: StreetAnomaly, rows: Sequence[_Row], events: Sequence[_Found], street: Street) -> _Verdict:
     """Found: an event whose highest moment is while it lasts, and whose box meets it then."""
     of_it = [event for event in events if _shows(event, anomaly, street)]
-    highest = max((score for time_s, score in rows if anomaly.begin_s <= time_s < anomaly.end_s), default=0.0)
-    return _Verdict(anomaly, of_it[0] if of_it else None, of_it[0].score if of_it else highest)
+    if of_it:
+        return _Verdict(anomaly, of_it[0], of_it[0].score, of_it[0].share)
+    lasting = [row for row in rows if anomaly.begin_s <= row.time_s < anomaly.end_s]
+    highest = max(lasting, key=lambda row: row.score, default=_Row(anomaly.begin_s, 0.0, None))
+    return _Verdict(anomaly, None, highest.score, highest.share)
 
 
 def _shows(event: _Found, anomaly: StreetAnomaly, street: Street) -> bool:
@@ -171,12 +193,12 @@ def _shows(event: _Found, anomaly: StreetAnomaly, street: Street) -> bool:
     return anomaly.kind in frame.kinds and bool(frame.mask[y : y + height, x : x + width].any())
 
 
-def _auroc(rows: Iterable[tuple[float, float]], street: Street) -> float:
+def _auroc(rows: Iterable[_Row], street: Street) -> float:
     from pipeline.evaluation.metrics import FrameMetrics
 
     metrics = FrameMetrics()
-    for time_s, score in rows:
-        metrics.add(score, bool(street.frame(time_s).kinds))
+    for row in rows:
+        metrics.add(row.score, bool(street.frame(row.time_s).kinds))
     return metrics.result().auroc or 0.0
 
 
@@ -208,17 +230,20 @@ def _picture(path: Path) -> Image:
 
 def _report(
     output: Path,
-    rows: Sequence[tuple[float, float]],
+    rows: Sequence[_Row],
     verdicts: Sequence[_Verdict],
     events: Sequence[_Found],
     street: Street,
     elapsed_s: float,
 ) -> None:
+    from pipeline.parts import mainly
+
     show(f"\nlearned {clock(NORMAL_S)} of people walking, then watched {clock(WATCHED_S)} of another day\n")
     for verdict in verdicts:
         anomaly, event = verdict.anomaly, verdict.event
         outcome = f"found, event {event.number}" if event else "missed"
-        show(f"  {clock(anomaly.begin_s)}  {anomaly.kind:<8}  {outcome:<15}  score {verdict.score:.2f}")
+        said = f"score {verdict.score:.2f}  {mainly(verdict.share)}".rstrip()
+        show(f"  {clock(anomaly.begin_s)}  {anomaly.kind:<8}  {outcome:<15}  {said}")
     show("")
     for kind in dict.fromkeys(verdict.anomaly.kind for verdict in verdicts):
         of_kind = [verdict.event is not None for verdict in verdicts if verdict.anomaly.kind == kind]

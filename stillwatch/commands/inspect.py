@@ -112,6 +112,8 @@ def _inspect_replay(folder: Path, *, as_json: bool) -> None:
 
 
 def _replay_lines(folder: Path, replayed: Replayed) -> list[str]:
+    from pipeline.parts import Parts, mainly
+
     summary, events = replayed.summary, replayed.events
     stopped = "" if summary["complete"] else ", stopped early"
     lines = [f"{folder}: {counted(summary['frames'], 'frame')} of {', '.join(summary['files'])}{stopped}"]
@@ -119,8 +121,11 @@ def _replay_lines(folder: Path, replayed: Replayed) -> list[str]:
     for event in events:
         x, y, width, height = event["box"]
         span = f"{clock(event['begin_s'])} to {clock(event['end_s'])}"
+        # A replay of before there was motion has no parts.
+        words = mainly(Parts(event.get("appearance"), event.get("motion")).share)
+        score = f"score {event['score']:.2f}" + (f", {words}" if words else "")
         lines.append(
-            f"  {event['file']}  {span}  {event['kind']:<7}  score {event['score']:.2f}  "
+            f"  {event['file']}  {span}  {event['kind']:<7}  {score}  "
             f"x {x} y {y} {width}x{height}  {event['clip'] or 'no clip'}"
         )
     return lines

@@ -93,6 +93,8 @@ def run(
 
 
 def _report(output: Path, summary: ReplaySummary, *, heatmap: bool) -> None:
+    from pipeline.parts import Parts, mainly
+
     speed = summary.footage_s / summary.elapsed_s if summary.elapsed_s and summary.footage_s else 0.0
     rate = f", {speed:.0f} times faster than recorded" if speed >= 1 else ""
     stopped = "" if summary.complete else ", stopped early"
@@ -102,7 +104,9 @@ def _report(output: Path, summary: ReplaySummary, *, heatmap: bool) -> None:
     if summary.peak is not None:
         peak = summary.peak
         place = f"around x {peak.x:.0f}, y {peak.y:.0f}"
-        show(f"  highest    {peak.score:.2f} at {clock(peak.time_s)} of {peak.file}, {place}")
+        words = mainly(Parts(peak.appearance, peak.motion).share)
+        parts = f" ({words})" if words else ""
+        show(f"  highest    {peak.score:.2f}{parts} at {clock(peak.time_s)} of {peak.file}, {place}")
     show(f"  report     {output / 'report.html'}")
     show(f"  scores     {output / 'scores.csv'}")
     if heatmap and summary.frames:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from pipeline.errors import ConfigError
-from pipeline.types import CELL_PX, CoarseMap, Geometry, Size, model_size, same_view
+from pipeline.errors import ConfigError, ShapeError
+from pipeline.types import CELL_PX, SHARE_STEPS, CoarseMap, Geometry, Size, model_size, same_view
 
 SIDES = st.integers(16, 4096)
 # What is computed in floating point may tip over the edge of a pixel.
@@ -246,3 +246,30 @@ def test_the_mark_of_a_mask_is_no_level_that_a_score_can_have() -> None:
     assert highest.tolist() == [[252, 252, 252]]
     assert CoarseMap.MASKED == 255
     assert CoarseMap.level(1e30) == 252
+
+
+def test_shares_travel_in_255ths_beside_the_levels_and_a_mask_hides_them() -> None:
+    scores: NDArray[np.float32] = np.ones((2, 2), np.float32)
+    shares = np.array([[0, 0.2], [0.5, 1]], np.float32)
+    masked = np.array([[False, False], [False, True]])
+    coarse, plain = CoarseMap.of(scores, masked, shares), CoarseMap.of(scores, masked)
+    assert coarse.levels.tolist() == plain.levels.tolist()
+    assert coarse.shares is not None
+    assert coarse.shares.dtype == np.uint8
+    assert coarse.shares.tolist() == [[0, 51], [128, 0]]
+    assert [coarse.motion_at(0, 1), coarse.motion_at(1, 0)] == [0.2, 128 / 255]
+    assert plain.shares is None
+    assert plain.motion_at(0, 1) is None
+
+
+@given(arrays(np.float32, (3, 4), elements=st.floats(0, 1, width=32)))
+def test_a_share_comes_back_to_half_a_step(shares: NDArray[np.float32]) -> None:
+    coarse = CoarseMap.of(np.ones((3, 4), np.float32), None, shares)
+    back = [[coarse.motion_at(row, column) for column in range(4)] for row in range(3)]
+    assert np.abs(np.array(back) - shares).max() <= 0.5 / SHARE_STEPS + 1e-6
+
+
+def test_levels_and_shares_are_of_one_size() -> None:
+    with pytest.raises(ShapeError) as caught:
+        CoarseMap(np.zeros((3, 4), np.uint8), np.zeros((4, 3), np.uint8))
+    assert str(caught.value) == "the size of the shares of a coarse map is (4, 3), expected (3, 4)."

@@ -274,6 +274,37 @@ def test_the_thumbnail_is_of_the_peak_however_late(model: Model, tmp_path: Path)
     assert np.abs(shown[..., ::-1].astype(int) - peak.drawn(["gate-4-0"])).mean() < 40
 
 
+def moving(frame: ScoredFrame, motion: float) -> ScoredFrame:
+    """The same by a model that knows motion: of the highest cells this share, of all others a tenth."""
+    levels = frame.coarse.levels
+    shares = np.where(levels == levels.max(), np.uint8(round(motion * 255)), np.uint8(26))
+    return replace(frame, coarse=CoarseMap(levels, shares), motion=motion)
+
+
+@pytest.mark.parametrize("clocked", [True, False])
+def test_every_frame_and_its_picture_say_how_much_is_motion(clocked: bool, model: Model, tmp_path: Path) -> None:
+    with watcher_of(model, tmp_path, clocked=clocked) as watcher:
+        for number, motion in enumerate((0.2, 0.8, 0.6)):
+            watched = watcher.add(moving(scored(number, THING), motion))
+            assert watched.scene is not None
+            assert (watched.motion, watched.scene.motion) == (motion, motion)
+        alone = watcher.add(scored(3, THING))
+        assert alone.motion is None
+
+
+def test_what_lingers_has_the_share_of_its_own_cell(model: Model, tmp_path: Path) -> None:
+    half = replace(model, threshold=replace(model.threshold, lingering=0.5))
+    with watcher_of(half, tmp_path) as watcher:
+        for number in range(40):
+            frame = moving(scored(number, THING, score=0.7), 0.8)
+            # The frame's own highest, which moves on, has another share.
+            watched = watcher.add(replace(frame, score=0.701, motion=0.2))
+            assert watched.motion == (0.8 if watched.score > 1 else 0.2)
+        assert watched.score > 1
+        (one,) = watcher.finish()
+    assert one.event.motion == 0.8
+
+
 def test_an_event_that_a_cooldown_held_back_has_its_clip(model: Model, tmp_path: Path) -> None:
     with watcher_of(model, tmp_path, Policy(cooldown_s=90)) as watcher:
         watch(watcher, 0, 3, THING)

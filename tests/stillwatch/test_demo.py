@@ -38,7 +38,9 @@ def test_it_says_of_every_anomaly_whether_it_was_found(shown: Result, folder: Pa
     assert shown.exit_code in (0, None)
     script = anomaly_script(WATCHED_S, 0)
     told = re.findall(
-        r"^  \d:\d\d  (\w+) +(?:(found), event (\d+)|missed) +score ([\d.]+)$", shown.stdout, re.MULTILINE
+        r"^  \d:\d\d  (\w+) +(?:(found), event (\d+)|missed) +score ([\d.]+)(?:  (?:motion|appearance) .+)?$",
+        shown.stdout,
+        re.MULTILINE,
     )
     assert [kind for kind, *_ in told] == [anomaly.kind for anomaly in script]
     events = json.loads((folder / "events.json").read_text("utf-8"))

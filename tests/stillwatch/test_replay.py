@@ -46,8 +46,7 @@ def test_a_row_a_frame_with_the_columns_that_scripts_rely_on(replayed: Replayed)
     assert [row["time_s"] for row in rows] == [f"{number / 5:.3f}" for number in range(20)]
     for row in rows:
         assert row["file"] == "odd.mp4"
-        assert row["appearance"] == row["score"]
-        assert row["motion"] == ""
+        assert (row["appearance"], row["motion"]) == ("", "")
         assert float(row["raw_score"]) > float(row["score"]) > 1
 
 
@@ -87,7 +86,8 @@ def test_the_summary_says_what_it_came_to(replayed: Replayed, model: Path) -> No
     assert summary["thresholds"] == {"gate": read_header(model).threshold.value}
     peak = summary["peak"]
     assert isinstance(peak, dict)
-    assert list(peak) == ["file", "index", "time_s", "score", "x", "y"]
+    assert list(peak) == ["file", "index", "time_s", "score", "appearance", "motion", "x", "y"]
+    assert (peak["appearance"], peak["motion"]) == (None, None)
     assert (peak["file"], str(peak["index"])) == ("odd.mp4", highest["index"])
     assert f"{peak['score']:.6g}" == highest["score"]
 

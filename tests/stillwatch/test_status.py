@@ -72,6 +72,8 @@ def test_status_tells_of_cameras_and_workers(folder: Path) -> None:
         "fps_scored": 4.9,
         "score": 1.5,
         "score_age_s": 0,
+        "appearance": None,
+        "motion": None,
         "captured": 100,
         "dropped": 3,
         "reconnects": 0,
@@ -127,6 +129,15 @@ def test_a_narrow_terminal_has_fewer_columns(width: int, heads: str, folder: Pat
     kept = lines[0].split()
     assert [head for head in kept if head not in ("camera", "state", "event")] == heads.split()
     assert max(map(len, lines)) <= max(width, 6)
+
+
+def test_where_a_model_knows_motion_the_table_says_how_much_of_the_score_it_is(folder: Path) -> None:
+    known = rows(2, appearance=0.028, motion=0.072)
+    lines = table([*known, *rows(3)[2:]], folder, 120, 30)
+    assert lines[0].split()[-2:] == ["motion", "event"]
+    assert ["72%" in line for line in lines[1:4]] == [True, True, False]
+    # The first to go where there is no room.
+    assert "motion" not in table(known, folder, 80, 30)[0]
 
 
 def test_the_bar_has_the_threshold_in_its_middle(folder: Path) -> None:

@@ -14,6 +14,7 @@ import av
 import pytest
 
 from pipeline.errors import BusError
+from pipeline.parts import Parts
 from tests.pipeline.video.clips import write_clip as write_camera_clip
 from tests.stillwatch.conftest import FPS, SMALL, scene, write_clip
 from tests.stillwatch.replaying import replay
@@ -140,6 +141,7 @@ def test_a_recording_through_the_stream_is_what_replay_finds(folder: Path, model
     assert ended.box is not None
     assert (ended.kind, list(ended.box), ended.reason) == (event["kind"], event["box"], event["reason"])
     assert ended.score == pytest.approx(event["score"], rel=1e-3)  # as both round it
+    assert Parts(ended.appearance, ended.motion).share == Parts(event["appearance"], event["motion"]).share
     assert seconds_of(folder / "store", ended) >= 4
 
 

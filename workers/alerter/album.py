@@ -251,7 +251,7 @@ class Album:
         try:
             picture = decode_jpeg(frame.jpeg, MOST_PIXELS)
             heat = heat_of(frame.levels, clip.geometry)
-            scene = Scene(frame.time_s, picture, heat, frame.score, frame.spots, clip.source)
+            scene = Scene(frame.time_s, picture, heat, frame.score, frame.spots, clip.source, motion=frame.motion)
             jpeg = encode_jpeg(scene.drawn([clip.event]), THUMBNAIL_QUALITY)
             self._room.attempt(lambda: _write(path, jpeg))
         except (OutputError, SourceCorrupt) as error:

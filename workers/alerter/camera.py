@@ -96,7 +96,8 @@ class CameraAlerts:
                 self._marks.append((message.epoch, message.time_s, before))
         elif self._cold and isinstance(message, ScoreMessage) and message.epoch == self._reorder.epoch:
             levels = np.where(message.coarse.levels == CoarseMap.MASKED, np.uint8(0), message.coarse.levels)
-            self._album.recall(SpoolFrame(message.index, message.time_s, message.score, levels, {}, b""))
+            motion = message.parts.share
+            self._album.recall(SpoolFrame(message.index, message.time_s, message.score, levels, {}, b"", motion))
 
     def skip(self, position: str) -> None:
         """Pass over an entry that nobody can read."""
@@ -220,8 +221,8 @@ class CameraAlerts:
         self._cold = False
         # What has ended ends first: after a cut in the recording this frame is no part of its clip.
         self._end_changed(seen.changes)
-        combined = seen.combined
-        self._album.add(SpoolFrame(message.index, message.time_s, combined.score, combined.levels, seen.spots, b""))
+        score, levels, motion = seen.combined.score, seen.combined.levels, seen.combined.motion
+        self._album.add(SpoolFrame(message.index, message.time_s, score, levels, seen.spots, b"", motion))
         for change in seen.changes:
             if change.kind is ChangeKind.STARTED:
                 self.events.start(change.event, message, now_s)

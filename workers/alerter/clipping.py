@@ -34,7 +34,10 @@ again = Repeated(log)
 POLL_S = 0.25
 # How long to wait before a commit is tried again that found no room.
 AGAIN_S = 1.0
-KEPT_FIELDS = ("id", "camera", "kind", "score", "box", "picture", "reason", "clip", "thumbnail", "model")
+KEPT_FIELDS = (
+    *("id", "camera", "kind", "score", "appearance", "motion"),
+    *("box", "picture", "reason", "clip", "thumbnail", "model"),
+)
 
 
 class Clipper:

@@ -16,7 +16,7 @@ from pipeline.errors import OutputError
 __all__ = ["DATABASE", "Database", "DatabaseFull"]
 
 DATABASE = "events.sqlite"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Two threads write; a checkpoint of many cameras takes a few milliseconds, a slow disk longer.
 BUSY_S = 20.0
 
@@ -26,7 +26,7 @@ CREATE TABLE events (
     id TEXT PRIMARY KEY, camera TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL, epoch INTEGER NOT NULL,
     begin_at REAL NOT NULL, peak_at REAL NOT NULL, end_at REAL NOT NULL,
     begin_s REAL NOT NULL, peak_s REAL NOT NULL, end_s REAL NOT NULL, score REAL NOT NULL,
-    box TEXT, picture TEXT, reason TEXT, clip TEXT, thumbnail TEXT, model TEXT,
+    appearance REAL, motion REAL, box TEXT, picture TEXT, reason TEXT, clip TEXT, thumbnail TEXT, model TEXT,
     told_s REAL NOT NULL, told_score REAL NOT NULL, error TEXT NOT NULL, size_bytes INTEGER NOT NULL,
     mark TEXT
 ) WITHOUT ROWID;
@@ -53,6 +53,8 @@ CREATE TABLE deliveries (
     PRIMARY KEY (hook, ms, seq)
 ) WITHOUT ROWID;
 """
+# From each version to the next.
+CHANGES = {1: "ALTER TABLE events ADD COLUMN appearance REAL; ALTER TABLE events ADD COLUMN motion REAL"}
 
 
 class DatabaseFull(OutputError):
@@ -61,6 +63,8 @@ class DatabaseFull(OutputError):
 
 class Database:
     """A connection to the database of a storage folder, made where there is none; a context manager.
+
+    One that an older stillwatch wrote is brought up to date, with all that is in it.
 
     Raises:
         OutputError: it cannot be opened, is damaged, or was written by a newer stillwatch. Nothing in it is changed.
@@ -144,12 +148,15 @@ class Database:
     def _make(self) -> None:
         with self.transaction():
             # Another process, or thread, may have been faster.
-            if self._connection.execute("PRAGMA user_version").fetchone()[0]:
+            version = int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+            if version == SCHEMA_VERSION:
                 return
-            for statement in SCHEMA.split(";"):
+            scripts = [CHANGES[number] for number in range(version, SCHEMA_VERSION)] if version else [SCHEMA]
+            for statement in ";".join(scripts).split(";"):
                 self._connection.execute(statement)
-            # Two databases on one broker must not give one id twice.
-            self._connection.execute("INSERT INTO meta VALUES ('base', ?)", (secrets.randbits(30),))
+            if not version:
+                # Two databases on one broker must not give one id twice.
+                self._connection.execute("INSERT INTO meta VALUES ('base', ?)", (secrets.randbits(30),))
             self._connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
 
     @contextmanager

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
+from pipeline.parts import Parts
 from pipeline.policy import Policy
 from pipeline.types import EndReason, Event, EventKind
 from workers.alert import AlertState
@@ -200,6 +201,8 @@ class CameraEvents:
     def _take_in(self, row: EventRow, event: Event) -> None:
         row.begin_at, row.peak_at, row.end_at = self._times_of(event)
         row.peak_s, row.end_s, row.score, row.box = event.peak_s, event.end_s, event.score, event.box
+        parts = Parts.of(event.score, event.motion)
+        row.appearance, row.motion = parts.appearance, parts.motion
 
     def _end_forgotten(self, row: EventRow) -> None:
         """End an event that no tracker follows any more."""

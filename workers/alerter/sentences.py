@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+from pipeline.parts import Parts, mainly
 from pipeline.types import Box, EventKind, Size
 from workers.alert import AlertState
 from workers.alerter.values import EventRow
@@ -18,7 +19,9 @@ def sentence(row: EventRow, state: AlertState) -> str:
     what = "the whole view has changed" if row.kind is EventKind.VIEW else f"something {_where(row.box, row.picture)}"
     lasted = f", for {_length(row.end_at - row.begin_at)}" if row.end_at > row.begin_at else ""
     over = "; it is over" if state is AlertState.ENDED else ""
-    return f"{row.camera}: {what}, {row.score:.1f} times the threshold{lasted}{over}"
+    words = mainly(Parts(row.appearance, row.motion).share)
+    parts = f" ({words})" if words else ""
+    return f"{row.camera}: {what}, {row.score:.1f} times the threshold{parts}{lasted}{over}"
 
 
 def _of_camera(row: EventRow, state: AlertState) -> str:

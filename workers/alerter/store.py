@@ -190,6 +190,8 @@ def _alert(draft: Draft, name: str) -> Alert:
         peak_at=moment(row.peak_at) if seen else None,
         end_at=moment(row.end_at) if over else None,
         score=row.score if seen else None,
+        appearance=row.appearance,
+        motion=row.motion,
         box=row.box,
         picture=row.picture,
         reason=row.reason,

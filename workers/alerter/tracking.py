@@ -37,7 +37,8 @@ class Tracking:
     def observe(self, message: ScoreMessage) -> Seen:
         """Take in a frame that goes on with what is followed."""
         assert self._tracker is not None
-        seen = self._tracker.observe(Observation(message.index, message.time_s, message.score, message.coarse))
+        told = Observation(message.index, message.time_s, message.score, message.coarse, message.parts.share)
+        seen = self._tracker.observe(told)
         self._moments.see(message.time_s, message.captured_at, seen.spots)
         return seen
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from pipeline.parts import Parts
 from pipeline.types import Box, EndReason, Event, EventKind, Geometry, Size
 from workers.alert import AlertState
 
@@ -28,6 +29,7 @@ class EventRow:
 
     Attributes:
         epoch: it happened in; 0 for what is about the camera itself.
+        appearance, motion: what of the score is either; None for a model of appearance alone.
         told_s, told_score: when it was last told of, in seconds of the epoch, and what.
         error: what the decoder said, for a camera that is out of reach.
         size_bytes: of its files.
@@ -45,6 +47,8 @@ class EventRow:
     peak_s: float = 0.0
     end_s: float = 0.0
     score: float = 0.0
+    appearance: float | None = None
+    motion: float | None = None
     box: Box | None = None
     picture: Size | None = None
     reason: EndReason | None = None
@@ -69,6 +73,7 @@ class EventRow:
             self.score,
             self.box,
             self.reason,
+            Parts(self.appearance, self.motion).share,
         )
 
 

@@ -2,21 +2,22 @@
 
 Every entry has the fields `v` (the version of the format), `head` (JSON) and, where there is something to carry,
 `data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map; a frame may have `motion` beside
-it. A small head in JSON costs a tenth of what as many fields of their own would. Sizes are checked against the head
-before memory is taken.
+it, a coarse map `shares`. A small head in JSON costs a tenth of what as many fields of their own would. Sizes are
+checked against the head before memory is taken.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 import numpy as np
 
+from pipeline.parts import WHOLE, Parts
 from pipeline.types import CoarseMap, Geometry, Image, Motion, Size
 from workers.bus.heads import Fields, entry, finite, number, opened, refuse, size, whole
 from workers.bus.ids import numbers_of
-from workers.bus.planes import motion_in, said_of
+from workers.bus.planes import motion_in, said_of, shares_in
 
 __all__ = [
     "Drop",
@@ -143,6 +144,7 @@ class ScoreMessage:
         model: digest of the model's file.
         lingering: the model's threshold of what lingers, as a share of that of a moment.
         scoring_ms: time that the batch it was in took, divided by its frames.
+        parts: what of the score is appearance and what is motion; the coarse map has shares where they are known.
     """
 
     epoch: int
@@ -159,6 +161,7 @@ class ScoreMessage:
     model: str
     lingering: float
     scoring_ms: float
+    parts: Parts = WHOLE
 
     def fields(self) -> list[object]:
         """Names and values of the entry."""
@@ -179,7 +182,10 @@ class ScoreMessage:
             "lingering": self.lingering,
             "scoring_ms": round(self.scoring_ms, 3),
         }
-        return entry(head, self.coarse.levels.tobytes())
+        levels, shares = self.coarse.levels.tobytes(), self.coarse.shares
+        if shares is None:
+            return entry(head, levels)
+        return [*entry(head | asdict(self.parts), levels), "shares", shares.tobytes()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,6 +231,7 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
     if len(data) != grid[0] * grid[1]:
         refuse(f"its map has {len(data)} bytes, not {grid[0]} x {grid[1]}")
     levels = np.frombuffer(data, np.uint8).reshape(grid)
+    shares, parts = shares_in(head, fields, grid)
     peak = head.get("peak")
     if not (isinstance(peak, list) and len(peak) == 2):
         refuse("its peak is not a point")
@@ -243,9 +250,10 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
         score=number(head, "score"),
         raw_score=number(head, "raw_score"),
         peak=(finite(peak[0], "peak"), finite(peak[1], "peak")),
-        coarse=CoarseMap(levels),
+        coarse=CoarseMap(levels, shares),
         geometry=geometry,
         model=str(head.get("model", ""))[:64],
         lingering=number(head, "lingering"),
         scoring_ms=number(head, "scoring_ms"),
+        parts=parts,
     )

@@ -1,13 +1,19 @@
-"""The motion of a frame in its entry: how many planes and frames in the head, the planes themselves in `motion`."""
+"""What entries say of motion, in the head and in a field of its own.
+
+A frame: how many planes and frames, and the planes in `motion`. A score: its parts, and in `shares` how much of each
+cell of the coarse map is motion.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from pipeline.parts import WHOLE, Parts
 from pipeline.types import CELL_PX, PLANES, Motion, Size
-from workers.bus.heads import Fields, Head, refuse, whole
+from workers.bus.heads import Fields, Head, number, refuse, whole
 
-__all__ = ["motion_in", "said_of"]
+__all__ = ["motion_in", "said_of", "shares_in"]
 
 
 def said_of(motion: Motion | None) -> dict[str, object]:
@@ -30,3 +36,20 @@ def motion_in(head: Head, fields: Fields, size: Size) -> Motion | None:
     if planes != PLANES:
         return None
     return Motion(np.frombuffer(data, np.uint8).reshape(planes, height, width), frames)
+
+
+def shares_in(head: Head, fields: Fields, grid: Size) -> tuple[NDArray[np.uint8] | None, Parts]:
+    """The shares of a coarse map of (h, w) and the parts of its score; nothing of either for appearance alone.
+
+    Raises:
+        BusError: they are not what the head says.
+    """
+    data = fields.get(b"shares")
+    if data is None:
+        return None, WHOLE
+    if len(data) != grid[0] * grid[1]:
+        refuse(f"its shares have {len(data)} bytes, not {grid[0]} x {grid[1]}")
+    appearance, motion = number(head, "appearance"), number(head, "motion")
+    if min(appearance, motion) < 0:
+        refuse("a part of its score is below 0")
+    return np.frombuffer(data, np.uint8).reshape(grid), Parts(appearance, motion)

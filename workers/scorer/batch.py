@@ -13,6 +13,7 @@ from pipeline.errors import BusError
 from pipeline.model.frame_results import FrameResult, results_of
 from pipeline.model.padim import Scores
 from pipeline.model.pool import Part, score_together
+from pipeline.parts import Parts
 from workers.bus.frames import Delivery, FrameReader, Settlement
 from workers.bus.messages import Drop, Dropped, FrameMessage, ScoreMessage
 from workers.scorer.models import Loaded, ModelStore
@@ -195,6 +196,7 @@ def _told(part: _Part, results: Sequence[FrameResult], scored_at: float, scoring
                 model=part.loaded.digest,
                 lingering=model.threshold.lingering,
                 scoring_ms=scoring_ms,
+                parts=Parts.of(result.score, result.motion),
             ),
         )
         for delivery, frame, result in zip(part.deliveries, part.frames, results, strict=True)

@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 from pipeline.errors import BusError
 from pipeline.model.engine import choose_hardware
@@ -170,4 +170,7 @@ class _Tally:
         last = self._last.get(camera)
         if last is not None:
             fields |= {"last_score": round(last.score, 4), "last_score_at": round(last.scored_at, 3)}
+            parts = asdict(last.parts)
+            # Empty where nothing is told apart: a model of another kind may have had the camera before.
+            fields |= {f"last_{name}": "" if part is None else round(part, 4) for name, part in parts.items()}
         return fields

@@ -21,9 +21,11 @@ BASE = 32 * MB
 # Decoders stop at this share of the limit: at the limit even scores and status are refused.
 USED_SHARE = 0.8
 # What an entry takes beside its picture, map or JSON, measured with 40 to 10,000 entries a stream as the growth of
-# used_memory: frames 150 to 240, scores 230 to 440 bytes on Valkey 9.1 (libc) and Redis 7 (jemalloc). What motion adds
+# used_memory: frames 150 to 240, scores 420 to 550 bytes on Valkey 9.1 (libc) and Redis 7 (jemalloc). What motion adds
 # to a frame's head and names is 45.
-FRAME_EXTRA, SCORE_EXTRA = 300, 500
+FRAME_EXTRA, SCORE_EXTRA = 300, 600
+# Scores with shares are too large to lie together: each has a node of the stream's tree to itself.
+NODE_BYTES = 100
 ALERT_BYTES = 1100  # 900 bytes of JSON take 930 to 1,030
 # JPEG of quality 80 (cv2.imencode) of every 20th frame at 480 lines, or the footage's own where those are fewer; the
 # largest of each clip, in bytes a pixel: 0.07 and 0.10 of two indoor scenes, 0.14 of UCSD Ped2's Test001, 0.20 of PETS
@@ -100,8 +102,7 @@ def _preview_bytes(shown: Size) -> int:
 
 
 def _score_bytes(model: Size) -> int:
-    # Small entries share a block of memory, so nothing is rounded up.
-    return _cells(model) + SCORE_EXTRA
+    return _allocated(2 * _cells(model) + SCORE_EXTRA) + NODE_BYTES  # a level and a share each
 
 
 def _cells(model: Size) -> int:

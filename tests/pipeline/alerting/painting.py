@@ -29,18 +29,22 @@ CAR: Box = (14, 7, 4, 2)
 ALL: Box = (0, 0, 20, 12)
 
 
-def painted(things: Things, masked: NDArray[np.bool_] | None = None) -> CoarseMap:
+def painted(
+    things: Things, masked: NDArray[np.bool_] | None = None, shares: NDArray[np.float32] | None = None
+) -> CoarseMap:
     """A coarse map that shows things; where two lie over each other, the higher."""
     scores = np.full(GRID, QUIET, np.float32)
     for box, score in things.items():
         place = scores[_slices(box)]
         np.maximum(place, np.float32(score), out=place)
-    return CoarseMap.of(scores, masked)
+    return CoarseMap.of(scores, masked, shares)
 
 
 class Watch:
     """A tracker that is shown things, frame by frame; a chain of what it sees.
 
+    Args:
+        shares: how much of each cell is motion, whatever it shows; may be exchanged between two frames.
     Attributes:
         time_s: of the next frame.
         changes: all so far.
@@ -54,9 +58,10 @@ class Watch:
         fps: float = 5.0,
         view: View = VIEW,
         masked: NDArray[np.bool_] | None = None,
+        shares: NDArray[np.float32] | None = None,
     ) -> None:
         self._tracker = EventTracker(policy or Policy(), view)
-        self._fps, self._masked = fps, masked
+        self._fps, self._masked, self.shares = fps, masked, shares
         self._index = 0
         self.time_s = 0.0
         self.changes: list[Change] = []
@@ -74,7 +79,7 @@ class Watch:
 
     def at(self, time_s: float, things: Things | None = None) -> Self:
         """Show one frame."""
-        coarse = painted(things or {}, self._masked)
+        coarse = painted(things or {}, self._masked, self.shares)
         shown = coarse.levels != CoarseMap.MASKED
         score = max([QUIET, *(score for box, score in (things or {}).items() if shown[_slices(box)].any())])
         self.observed(self._index, time_s, score, coarse)
@@ -83,7 +88,9 @@ class Watch:
 
     def observed(self, index: int, time_s: float, score: float, coarse: CoarseMap) -> None:
         """Show one frame that was painted elsewhere."""
-        self.seen = self._tracker.observe(Observation(index, time_s, score, coarse))
+        row, column = np.unravel_index(coarse.scores().argmax(), coarse.levels.shape)
+        motion = coarse.motion_at(int(row), int(column))
+        self.seen = self._tracker.observe(Observation(index, time_s, score, coarse, motion))
         self.changes.extend(self.seen.changes)
 
     def skip(self, seconds: float) -> Self:

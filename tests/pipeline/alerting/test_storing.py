@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from pipeline.alerting import storing
 from pipeline.alerting.combining import Combiner
@@ -73,11 +74,16 @@ def told(seen: Seen) -> Any:
 
 
 def frames_of(film: Film) -> list[Observation]:
-    coarse = [CoarseMap(levels) for levels in film.levels]
-    return [
-        Observation(index, time_s, float(one.scores().max()), one)
-        for index, (time_s, one) in enumerate(zip(film.times_s, coarse, strict=True))
-    ]
+    shown = zip(film.times_s, film.levels, strict=True)
+    return [_frame(index, time_s, levels) for index, (time_s, levels) in enumerate(shown)]
+
+
+def _frame(index: int, time_s: float, levels: NDArray[np.uint8]) -> Observation:
+    shares = np.random.RandomState(index).randint(0, 256, levels.shape).astype(np.uint8)
+    coarse = CoarseMap(levels, shares)
+    scores = coarse.scores()
+    row, column = divmod(int(scores.argmax()), scores.shape[1])
+    return Observation(index, time_s, float(scores.max()), coarse, coarse.motion_at(row, column))
 
 
 def tracker_of(film: Film) -> EventTracker:
@@ -188,7 +194,7 @@ KNOWN: dict[type, set[str]] = {
         *("name", "kind", "needed_s", "left", "first", "last", "peak", "seen_s", "above_s", "home", "opened"),
         *("_bounds", "_bounded_since_s", "_cells_s", "_last_there_s"),
     },
-    Sight: {"time_s", "score", "cells", "parts", "above"},
+    Sight: {"time_s", "score", "cells", "parts", "above", "motion"},
     _Mute: {"cells", "below_since_s"},
 }
 

@@ -36,3 +36,28 @@ def test_cells_under_a_mask_are_marked(model: Model, engine: Engine) -> None:
     masked = replace(model, mask=mask)
     (result,) = results_of(masked, Detector(masked, engine).score(pictures(1, seed=6)), [(96, 128)])
     assert (result.coarse.levels == CoarseMap.MASKED).sum(axis=0).tolist() == [6, 6, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_frame_has_the_share_of_the_cell_with_its_highest_score(model: Model, engine: Engine) -> None:
+    frames = pictures(3, seed=6)
+    frames[:, 24:40, 40:56] = (250, 10, 10)
+    plain = Detector(model, engine).score(frames)
+    shares = np.random.default_rng(1).random(plain.cells.shape, np.float32)
+    sizes = [(96, 128)] * 3
+    results = results_of(model, replace(plain, shares=shares), sizes)
+    for number, (result, without) in enumerate(zip(results, results_of(model, plain, sizes), strict=True)):
+        row, column = np.unravel_index(plain.cells[number].argmax(), plain.cells[number].shape)
+        assert result.coarse.levels.tolist() == without.coarse.levels.tolist()
+        assert result.motion == result.coarse.motion_at(int(row), int(column))
+        assert result.motion == pytest.approx(shares[number, row, column], abs=0.5 / 255 + 1e-6)
+        assert (without.motion, without.coarse.shares) == (None, None)
+
+
+def test_scores_are_split_with_their_shares(model: Model, engine: Engine) -> None:
+    plain = Detector(model, engine).score(pictures(3, seed=6))
+    shares = np.random.default_rng(1).random(plain.cells.shape, np.float32)
+    first, rest = replace(plain, shares=shares).split([1, 2])
+    assert first.shares is not None
+    assert rest.shares is not None
+    assert (first.shares.tolist(), rest.shares.tolist()) == (shares[:1].tolist(), shares[1:].tolist())
+    assert [part.shares for part in plain.split([1, 2])] == [None, None]

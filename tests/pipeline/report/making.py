@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -12,7 +14,7 @@ from pipeline.report import Clip, Curve, Facts, Report, Shown
 from pipeline.types import EndReason, Event, EventKind, Image
 from pipeline.video.writer import VideoWriter
 
-__all__ = ["BITS", "NORTH", "SOUTH", "event", "numbered", "report_of_two", "write_files"]
+__all__ = ["BITS", "NORTH", "SOUTH", "event", "numbered", "report_of_two", "told_apart", "write_files"]
 
 FPS = 5
 BITS, BLOCK_PX, HEIGHT = 10, 32, 180
@@ -54,6 +56,20 @@ def report_of_two() -> Report:
     ]
     facts = [Facts("Model", [("File", "gate.stillwatch"), ("Fitted on", "4,500 frames, 15:00")])]
     return Report("gate", curves, shown, facts, ["1 false alarm a day is expected (0.4 to 2.6)."])
+
+
+def told_apart(report: Report, shares: Sequence[float]) -> Report:
+    """The same report by a model that knows motion: a share of each event, half of every frame that is none."""
+    curves = [replace(curve, motion=np.full(curve.scores.shape, 0.5, np.float32)) for curve in report.curves]
+    events = [
+        replace(shown, event=replace(shown.event, motion=share))
+        for shown, share in zip(report.events, shares, strict=True)
+    ]
+    for shown in events:
+        curve, (begin_s, end_s) = curves[shown.recording], (shown.event.begin_s, shown.event.end_s)
+        assert curve.motion is not None
+        curve.motion[(curve.times_s >= begin_s) & (curve.times_s <= end_s)] = shown.event.motion
+    return replace(report, curves=curves, events=events)
 
 
 def numbered(number: int) -> Image:

@@ -9,10 +9,12 @@ from typing import Literal
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from playwright.sync_api import expect
 
+from pipeline.parts import mainly
 from pipeline.report import Curve, Report, Shown, write_report
-from tests.pipeline.report.making import NORTH, event, report_of_two
+from tests.pipeline.report.making import NORTH, event, report_of_two, told_apart
 from tests.pipeline.report.visiting import NARROW, WIDE, Visit
 
 pytestmark = pytest.mark.chromium
@@ -23,13 +25,18 @@ pytestmark = pytest.mark.chromium
 def test_nothing_reaches_beyond_the_width_and_every_text_can_be_read(
     size: tuple[int, int], scheme: Literal["light", "dark"], tmp_path: Path, visit: Visit
 ) -> None:
-    report = report_of_two()
+    report = told_apart(report_of_two(), [0.92, 0.1, 0.55])
     long = "a-name-of-a-file-that-goes-on-and-on-" * 4
     curves = [replace(curve, file=f"{long}{number}") for number, curve in enumerate(report.curves)]
     write_report(replace(report, curves=curves, complete=False, warnings=[long]), tmp_path)
     opened = visit(tmp_path / "report.html", size, scheme)
     assert opened.page.evaluate("document.documentElement.scrollWidth") <= size[0]
     assert opened.page.evaluate(CONTRASTS) == []
+    for share in (0.05, 0.48, 0.52, 0.95):
+        width = opened.page.locator(".area").evaluate("area => area.clientWidth")
+        opened.page.locator(".area").hover(position={"x": share * width, "y": 20})
+        expect(opened.page.locator(".hover")).to_contain_text("motion")
+        assert opened.page.evaluate("document.documentElement.scrollWidth") <= size[0]
     opened.complaints.clear()  # no heatmap here
 
 
@@ -56,6 +63,40 @@ CONTRASTS = """() => {
   }
   return found;
 }"""
+
+
+# Whether the curve has the hue of motion near its foot, and near its line: bluer than it is green, by more than the
+# ground and both lines are.
+VIOLET = """(() => {
+  const { width, height } = document.querySelector("#plot canvas");
+  const { data } = document.querySelector("#plot canvas").getContext("2d").getImageData(0, 0, width, height);
+  const violet = (at) => data[at + 3] > 60 && data[at + 2] - data[at + 1] > 40;
+  const row = (share) => Array.from({ length: width }, (_, x) => 4 * (Math.round(height * share) * width + x));
+  return [0.8, 0.35].map((share) => row(share).filter(violet).length > 100);
+})()"""
+
+
+def test_the_curve_shows_its_motion_below_the_line_and_only_where_there_is_any(tmp_path: Path, visit: Visit) -> None:
+    times_s = np.arange(100) / 5
+    scores: NDArray[np.float32] = np.full(100, 3, np.float32)
+    seen = []
+    for number, share in enumerate((None, 0.02, 0.9)):
+        motion = None if share is None else np.full(100, share, np.float32)
+        write_report(Report("gate", [Curve("a.mp4", times_s, scores, None, motion)], []), tmp_path)
+        opened = visit(tmp_path / "report.html")
+        seen.append(opened.page.evaluate(VIOLET))
+        expect(opened.page.locator("#legend")).to_have_count(min(number, 1))
+    assert seen == [[False, False], [False, False], [True, True]]
+
+
+def test_the_page_has_the_same_words_for_parts_as_everything_else(tmp_path: Path, visit: Visit) -> None:
+    write_report(told_apart(report_of_two(), [0.92, 0.1, 0.55]), tmp_path)
+    opened = visit(tmp_path / "report.html")
+    shares = [step / 255 for step in range(256)]
+    said = opened.page.evaluate("(shares) => shares.map((share) => partsText(share))", shares)
+    assert said == [mainly(share) for share in shares]
+    expect(opened.page.locator("#score")).to_have_text("17.00 above the threshold, motion 55%, appearance 45%")
+    opened.complaints.clear()  # no clips here
 
 
 def test_without_scripts_events_and_facts_are_there(folder: Path, visit: Visit) -> None:

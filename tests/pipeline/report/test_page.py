@@ -17,7 +17,7 @@ import pytest
 from pipeline.errors import OutputError, ShapeError
 from pipeline.report import Clip, Curve, Facts, Report, Shown, assets, content, write_report
 from pipeline.types import EventKind
-from tests.pipeline.report.making import event, report_of_two
+from tests.pipeline.report.making import event, report_of_two, told_apart
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\"'&{{ 7 * 7 }}"
 
@@ -100,6 +100,24 @@ def test_an_event_says_when_where_how_strong_and_how_it_ended(tmp_path: Path) ->
         "3 Anomaly 17.00 0:30.0 – 0:33.0, 3.0 s highest at 0:31.0 "
         "Recording south.mp4 Where x 30, y 20, 60 × 80 px Ended back to normal gate-3 Show the peak"
     ) in page.said
+
+
+def test_a_page_says_how_much_is_appearance_and_how_much_motion(tmp_path: Path) -> None:
+    page = written(told_apart(report_of_two(), [0.92, 0.1, 0.55]), tmp_path)
+    assert "Highest score 17.00 0:31.0 of south.mp4, motion 55%, appearance 45% Time above 1" in page.said
+    assert "score motion appearance: the rest of it" in page.said
+    for number, words in enumerate(("motion 92%, appearance 8%", "motion 10%, appearance 90%"), 1):
+        assert f"Recording north.mp4 Score {words} Where x {number}0, " in page.said
+    north, _ = (np.frombuffer(b64decode(packed["shares"]), np.uint8) for packed in page.data["recordings"])
+    assert len(north) == 300
+    assert north[[0, 60, 202]].tolist() == [128, 235, 26]
+
+
+def test_a_page_of_appearance_alone_does_not_speak_of_motion(tmp_path: Path) -> None:
+    page = written(report_of_two(), tmp_path)
+    assert "legend" not in page.attributes("id")
+    assert "motion" not in page.said
+    assert [packed["shares"] for packed in page.data["recordings"]] == [None, None]
 
 
 def test_events_are_numbered_by_time_whatever_their_order(tmp_path: Path) -> None:
@@ -301,6 +319,9 @@ def test_what_does_not_fit_together_is_refused() -> None:
     with pytest.raises(ShapeError) as caught:
         Curve("a.mp4", np.zeros(3), np.zeros(2, np.float32))
     assert str(caught.value) == "a.mp4: the shape of its scores is (2,), expected (3,)."
+    with pytest.raises(ShapeError) as caught:
+        Curve("a.mp4", np.arange(3.0), np.zeros(3, np.float32), None, np.zeros(2, np.float32))
+    assert str(caught.value) == "a.mp4: the shape of its motion is (2,), expected (3,)."
     with pytest.raises(ShapeError) as caught:
         Curve("a.mp4", np.array([0, 1, 1.0]), np.zeros(3, np.float32))
     assert str(caught.value) == "a.mp4: the order of its times is another, expected rising."

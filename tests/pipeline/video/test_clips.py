@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -236,6 +237,13 @@ def test_time_and_score_are_written_at_the_foot_and_the_picture_itself_stays() -
     assert (one != other).any()
     assert (one != scene(1, picture, score=5.0).drawn([])).any()
     assert (picture == 90).all()
+
+
+def test_the_mark_of_motion_is_written_at_the_foot() -> None:
+    one = scene(1, np.full((240, 426, 3), 90, np.uint8))
+    changed = (replace(one, motion=0.72).drawn([]) != one.drawn([])).any(axis=2)
+    assert changed[222:].any()
+    assert not changed[:222].any()
 
 
 def test_what_is_not_in_a_frame_is_not_drawn() -> None:

@@ -133,11 +133,35 @@ def test_the_score_bar_grows_to_twice_the_threshold_and_stands_still() -> None:
     assert lengths[0] == pytest.approx(lengths[4] / 8, abs=2)
 
 
-@given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 1e6), st.floats(0, 1e5))
-def test_nothing_is_too_small_to_draw_on(height: int, width: int, time_s: float, score: float) -> None:
+def caption(size: Size, motion: float | None, at: datetime | None = None) -> Image:
+    picture = grey(size)
+    draw_caption(picture, 75.2, 1.42, at, motion)
+    return picture
+
+
+@pytest.mark.parametrize("size", [(240, 360), (480, 640), (1080, 1920)])
+def test_a_caption_says_beside_the_score_how_much_of_it_is_motion(size: Size) -> None:
+    plain, moving, looking = (caption(size, motion) for motion in (None, 0.72, 0.19))
+    bar = int(np.flatnonzero((plain == ALARM).all(axis=2).any(axis=0))[0])
+    for marked in (moving, looking):
+        columns = np.flatnonzero(differs(marked, plain).any(axis=0))
+        # Between the time on the left, and bar and score on the right, which stay where they are.
+        assert size[1] * 0.15 < columns[0] < columns[-1] < bar
+    assert differs(moving, looking).any()
+    assert np.array_equal(moving, caption(size, 0.7201))
+
+
+def test_a_caption_without_room_says_nothing_of_motion() -> None:
+    moment = datetime(2026, 11, 24, 9, 1, 2, tzinfo=UTC)
+    assert np.array_equal(caption((240, 320), 0.19, moment), caption((240, 320), None, moment))
+    assert np.array_equal(caption((360, 200), 0.72), caption((360, 200), None))
+
+
+@given(st.integers(1, 60), st.integers(1, 60), st.floats(0, 1e6), st.floats(0, 1e5), st.floats(0, 1))
+def test_nothing_is_too_small_to_draw_on(height: int, width: int, time_s: float, score: float, motion: float) -> None:
     picture = blend_heatmap(grey((height, width)), even(2))
     draw_box(picture, (0, 0, width, height), "bicycle")
-    draw_caption(picture, time_s, score)
+    draw_caption(picture, time_s, score, motion=motion)
     assert picture.shape == (height, width, 3)
 
 

@@ -77,7 +77,8 @@ def full(path: Path, reason: str) -> str:
 
 
 def values(one: SpoolFrame) -> tuple[object, ...]:
-    return one.index, one.time_s, one.score, one.levels.shape, one.levels.tobytes(), dict(one.spots), one.jpeg
+    map_and_spots = one.levels.shape, one.levels.tobytes(), dict(one.spots)
+    return one.index, one.time_s, one.score, one.motion, *map_and_spots, one.jpeg
 
 
 FRAMES = st.lists(
@@ -95,6 +96,7 @@ FRAMES = st.lists(
             max_size=3,
         ),
         jpeg=st.binary(max_size=50),
+        motion=st.none() | st.floats(0, 1),
     ),
     max_size=6,
     unique_by=lambda one: one.index,
@@ -109,6 +111,18 @@ def test_what_is_appended_is_read_also_when_the_writer_changes(
     path = tmp_path_factory.mktemp("spool") / "spool"
     spooled(spooled(path, frames[:place]), frames[place:])
     assert [values(one) for one in read_spool(path)] == [values(one) for one in frames]
+
+
+def test_a_spool_of_before_there_was_motion_is_read_on(tmp_path: Path) -> None:
+    path = spooled(tmp_path / "spool", [frame(0)])
+    content = path.read_bytes()[len(MAGIC) + 8 :]
+    assert b'"motion": null, ' in content
+    before = content.replace(b'"motion": null, ', b"")
+    (length,) = struct.unpack_from("<I", before)
+    before = struct.pack("<I", length - len('"motion": null, ')) + before[4:]
+    path.write_bytes(MAGIC + struct.pack("<II", len(before), zlib.crc32(before)) + before)
+    (one,) = read_spool(path)
+    assert values(one) == values(frame(0))
 
 
 def test_a_repeat_changes_nothing(tmp_path: Path) -> None:

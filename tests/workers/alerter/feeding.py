@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pipeline.alerting.tracker import Change, EventTracker, Observation, View
+from pipeline.parts import Parts
 from pipeline.policy import Policy
-from pipeline.types import Geometry, Image
+from pipeline.types import CoarseMap, Geometry, Image
 from pipeline.video.jpeg import encode_jpeg
 from tests.pipeline.alerting.painting import SOURCE, Things, painted
 from tests.pipeline.video.clips import numbered
@@ -59,7 +63,11 @@ def film(*parts: tuple[int, Things]) -> list[Things]:
 
 
 class Feeder:
-    """Writes one camera's frames to the broker; their previews show their numbers unless something else is given."""
+    """Writes one camera's frames to the broker; their previews show their numbers unless something else is given.
+
+    Args:
+        shares: how much of each cell is motion, by a model that knows it.
+    """
 
     def __init__(
         self,
@@ -67,14 +75,15 @@ class Feeder:
         camera: str = CAMERA,
         epoch: int | None = None,
         picture: Callable[[int], Image] = lambda index: numbered(index % 256, (96, 160)),
+        shares: NDArray[np.float32] | None = None,
     ) -> None:
-        self._picture = picture
+        self._picture, self._shares = picture, shares
         self._connection, self._keys, self._camera = connection, Keys(), camera
         self.epoch = epoch or int(time.time() * 1000)
 
     def message(self, index: int, things: Things, model: str = MODEL) -> ScoreMessage:
         """The score of a frame."""
-        score = max([QUIET, *things.values()])
+        score, coarse, motion = _judged(things, self._shares)
         at = self.epoch / 1000 + index / FPS
         return ScoreMessage(
             self.epoch,
@@ -86,11 +95,12 @@ class Feeder:
             score,
             score * 40,
             (0.0, 0.0),
-            painted(things),
+            coarse,
             GEOMETRY,
             model,
             1.0,
             1.0,
+            Parts.of(score, motion),
         )
 
     def say(self, message: ScoreMessage | Dropped | Ended) -> None:
@@ -116,14 +126,27 @@ class Feeder:
         self.say(Ended(self.epoch, count))
 
 
-def direct(shown: Sequence[Things], epoch: int, camera: str = CAMERA, policy: Policy = POLICY) -> list[Change]:
+def direct(
+    shown: Sequence[Things],
+    epoch: int,
+    camera: str = CAMERA,
+    policy: Policy = POLICY,
+    shares: NDArray[np.float32] | None = None,
+) -> list[Change]:
     """What a tracker says that is shown the same frames."""
     tracker = EventTracker(policy, View(camera, epoch, GEOMETRY, SOURCE, 1.0))
     changes: list[Change] = []
     for index, things in enumerate(shown):
-        score = max([QUIET, *things.values()])
-        changes += tracker.observe(Observation(index, round(index / FPS, 6), score, painted(things))).changes
+        score, coarse, motion = _judged(things, shares)
+        changes += tracker.observe(Observation(index, round(index / FPS, 6), score, coarse, motion)).changes
     return [*changes, *tracker.finish()]
+
+
+def _judged(things: Things, shares: NDArray[np.float32] | None) -> tuple[float, CoarseMap, float | None]:
+    """Score, map and how much of the score is motion."""
+    coarse = painted(things, None, shares)
+    row, column = divmod(int(coarse.levels.argmax()), coarse.levels.shape[1])
+    return max([QUIET, *things.values()]), coarse, coarse.motion_at(row, column)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -40,11 +41,46 @@ def test_a_newer_database_is_refused(tmp_path: Path) -> None:
         database.execute("PRAGMA user_version = 99")
     database.close()
     text = (
-        f"{tmp_path / DATABASE}: it was written by a newer stillwatch (version 99, this one knows 1); "
+        f"{tmp_path / DATABASE}: it was written by a newer stillwatch (version 99, this one knows 2); "
         "use that one, or another storage folder."
     )
     with pytest.raises(OutputError, match=f"^{re.escape(text)}$"):
         Store(tmp_path)
+
+
+# As stillwatch wrote it before there was motion; what else is in it is the same.
+FIRST = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE events (
+    id TEXT PRIMARY KEY, camera TEXT NOT NULL, kind TEXT NOT NULL, state TEXT NOT NULL, epoch INTEGER NOT NULL,
+    begin_at REAL NOT NULL, peak_at REAL NOT NULL, end_at REAL NOT NULL,
+    begin_s REAL NOT NULL, peak_s REAL NOT NULL, end_s REAL NOT NULL, score REAL NOT NULL,
+    box TEXT, picture TEXT, reason TEXT, clip TEXT, thumbnail TEXT, model TEXT,
+    told_s REAL NOT NULL, told_score REAL NOT NULL, error TEXT NOT NULL, size_bytes INTEGER NOT NULL,
+    mark TEXT
+) WITHOUT ROWID;
+INSERT INTO meta VALUES ('base', 7);
+INSERT INTO events VALUES ('gate-1-2', 'gate', 'anomaly', 'open', 1, 1.5, 2.5, 3.5, 0.0, 1.0, 2.0, 1.75, '[1, 2, 3, 4]',
+    '[60, 100]', NULL, NULL, NULL, '0123', 2.0, 1.5, '', 0, 'false alarm');
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_database_of_before_there_was_motion_goes_on_with_all_that_is_in_it(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        database.executescript(FIRST)
+    database.close()
+    for _ in range(2):
+        with Store(tmp_path) as store:
+            (row,) = store.unfinished("gate")
+            assert (row.id, row.score, row.box, row.model) == ("gate-1-2", 1.75, (1, 2, 3, 4), "0123")
+            assert (row.appearance, row.motion, row.as_event().motion) == (None, None, None)
+            assert [tuple(known) for known in store.database.read("SELECT * FROM meta")] == [("base", 7)]
+            assert store.database.read("PRAGMA user_version")[0][0] == 2
+    with Store(tmp_path) as store, store.transaction():
+        store.save(replace(row, score=4.0, appearance=1.0, motion=3.0))
+        assert store.event("gate-1-2") == replace(row, score=4.0, appearance=1.0, motion=3.0)
+        assert store.database.read("SELECT mark FROM events")[0]["mark"] == "false alarm"
 
 
 def test_a_damaged_database_is_refused_and_kept(tmp_path: Path) -> None:
@@ -120,6 +156,8 @@ def test_an_event_comes_back_as_it_was(tmp_path: Path) -> None:
         peak_at=2.5,
         end_at=3.5,
         score=1.75,
+        appearance=0.5,
+        motion=1.25,
         box=(1, 2, 3, 4),
         picture=(60, 100),
         model="0123",

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from pipeline.types import PLANES, Geometry
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage, ScoreMessage, score_message
@@ -29,8 +30,9 @@ def test_the_examples_of_the_page_are_messages() -> None:
     assert frame.motion is not None
     assert (frame.motion.planes.shape, frame.motion.frames) == ((PLANES, 30, 54), 9)
     assert PreviewMessage.read(b"1795000000000-62", example(1, b"jpeg")).captured_at == frame.captured_at
-    score = score_message(example(2, bytes(30 * 54)))
+    score = score_message({**example(2, bytes(30 * 54)), b"shares": bytes(30 * 54)})
     assert isinstance(score, ScoreMessage)
+    assert (score.parts.appearance or 0) + (score.parts.motion or 0) == pytest.approx(score.score)
     assert (score.epoch, score.index, score.geometry) == (1_795_000_000_000, 62, Geometry((240, 432)))
     assert np.count_nonzero(score.coarse.levels) == 0
     assert score_message(example(3)) == Dropped(1_795_000_000_000, 63, Drop.LATE)

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from pipeline.errors import BusError
-from pipeline.types import PLANES, Geometry
+from pipeline.parts import Parts
+from pipeline.types import PLANES, CoarseMap, Geometry
 from tests.workers.bus.making import EPOCH, frame, preview, score
 from workers.bus.messages import Drop, Dropped, Ended, Fields, FrameMessage, PreviewMessage, ScoreMessage, score_message
 
@@ -83,6 +84,34 @@ def test_a_score_is_read_as_it_was_written(
     assert replace(read, coarse=written.coarse).fields() == written.fields()
 
 
+def moving(score: ScoreMessage, share: float) -> ScoreMessage:
+    """The same score by a model that knows motion."""
+    levels = score.coarse.levels
+    shares = np.random.RandomState(score.index).randint(0, 256, levels.shape).astype(np.uint8)
+    return replace(score, coarse=CoarseMap(levels, shares), parts=Parts.of(score.score, share))
+
+
+@given(some.floats(1e-3, 1e6), some.integers(0, 255))
+def test_a_score_with_motion_is_read_as_it_was_written(value: float, step: int) -> None:
+    written = moving(replace(score(5), score=value), step / 255)
+    read = score_message(sent(written.fields()))
+    assert isinstance(read, ScoreMessage)
+    assert read.coarse.shares is not None
+    assert written.coarse.shares is not None
+    assert read.coarse.shares.tolist() == written.coarse.shares.tolist()
+    assert (read.parts, read.parts.share) == (written.parts, step / 255)
+    assert replace(read, coarse=written.coarse).fields() == written.fields()
+
+
+def test_a_score_of_appearance_alone_says_nothing_of_motion() -> None:
+    fields = sent(score(5).fields())
+    assert fields.keys() == {b"v", b"head", b"data"}
+    assert not {"appearance", "motion"} & json.loads(fields[b"head"]).keys()
+    read = score_message(fields)
+    assert isinstance(read, ScoreMessage)
+    assert (read.parts, read.coarse.shares) == (Parts(None, None), None)
+
+
 @pytest.mark.parametrize("reason", list(Drop))
 def test_a_drop_is_read_as_it_was_written(reason: Drop) -> None:
     written = Dropped(EPOCH, 4, reason)
@@ -126,6 +155,7 @@ def test_what_is_no_frame_is_refused(fields: Fields, why: str) -> None:
 
 
 SCORE = sent(score(1).fields())
+MOVING = sent(moving(score(1), 0.5).fields())
 
 
 @pytest.mark.parametrize(
@@ -138,6 +168,10 @@ SCORE = sent(score(1).fields())
         (with_head(SCORE, score=float("inf")), "its score is not a number"),
         (with_head(SCORE, peak=[1]), "its peak is not a point"),
         (with_head(SCORE, peak=[1, "2"]), "its peak is not a number"),
+        ({**MOVING, b"shares": b"short"}, "its shares have 5 bytes, not 12 x 20"),
+        (with_head(MOVING, motion=None), "its motion is not a number"),
+        (with_head(MOVING, appearance="all"), "its appearance is not a number"),
+        (with_head(MOVING, motion=-0.1), "a part of its score is below 0"),
         (with_head(SCORE, dropped="tired"), "it was dropped because of 'tired'"),
         (
             with_head(SCORE, resize=[95, 160]),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +15,8 @@ from pipeline.model.card import file_digest
 from pipeline.model.detector import load_detector
 from pipeline.model.model_file import load_model, save_model
 from pipeline.model.openvino_engine import OpenVinoEngine
-from pipeline.model.padim import Model
+from pipeline.model.padim import Model, Scores
+from pipeline.parts import Parts
 from pipeline.scoring import scored_frames
 from pipeline.types import Image
 from pipeline.video.recording import open_recording
@@ -44,6 +47,30 @@ def test_scores_are_those_of_a_replay(
         assert score.score == pytest.approx(one.score, rel=1e-6)
         assert score.peak == one.peak
         assert np.array_equal(score.coarse.levels, one.coarse.levels)
+        assert score.parts.share == one.motion
+
+
+def test_a_score_carries_what_the_model_says_of_motion(
+    site: Site, server: EmbeddedBroker, gate: Camera, pictures: list[Image], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def moving(parts: Any) -> list[Scores]:
+        scored = pool.score_together(parts)
+        return [replace(one, shares=np.full(one.cells.shape, 0.8, np.float32)) for one in scored]
+
+    monkeypatch.setattr("workers.scorer.batch.score_together", moving)
+    gate.publish(pictures[:2])
+    with scoring(site, server):
+        until(lambda: gate.status().get("scored") == "2")
+        said = gate.status()
+    for score in gate.scores().values():
+        assert score.coarse.shares is not None
+        assert set(score.coarse.shares.ravel().tolist()) == {204}
+        assert score.parts == Parts.of(score.score, 0.8)
+    parts = gate.scores()[1].parts
+    assert parts.motion is not None
+    assert parts.appearance is not None
+    told = [str(round(part, 4)) for part in (parts.appearance, parts.motion)]
+    assert [said["last_appearance"], said["last_motion"]] == told
 
 
 def test_a_score_says_what_made_it(site: Site, server: EmbeddedBroker, gate: Camera, pictures: list[Image]) -> None:
@@ -152,4 +179,6 @@ def test_status_says_what_is_scored(site: Site, server: EmbeddedBroker, gate: Ca
         "fps_scored": "1.0",
         "last_score": str(round(last.score, 4)),
         "last_score_at": str(round(last.scored_at, 3)),
+        "last_appearance": "",
+        "last_motion": "",
     }

@@ -21,18 +21,18 @@ def site_of(**cameras: dict[str, object]) -> Site:
 
 
 def test_every_stream_is_counted() -> None:
-    # 240×432 RGB, its motion and a little more take 320 KiB, a preview of 82 kB 96 KiB.
+    # 240×432 RGB, its motion and a little more take 320 KiB, a preview of 82 kB 96 KiB, two planes of a score 4 KiB.
     memory = broker_memory(site_of(gate={"source": "rtsp://gate.lan"}))
     assert memory == BrokerMemory(
         frames=14 * 320 * 1024,
         previews=115 * 96 * 1024,
-        scores=2000 * (30 * 54 + 500),
+        scores=2000 * (4096 + 100),
         alerts=11_000_000,
         replies=32 * 320 * 1024,
         base=32 * 1024 * 1024,
     )
-    assert memory.total == 4_587_520 + 11_304_960 + 4_240_000 + 11_000_000 + 10_485_760 + 33_554_432
-    assert memory.max_memory_mb == 90
+    assert memory.total == 4_587_520 + 11_304_960 + 8_392_000 + 11_000_000 + 10_485_760 + 33_554_432
+    assert memory.max_memory_mb == 95
 
 
 def test_cameras_add_up_and_known_sizes_count() -> None:
@@ -57,13 +57,7 @@ def test_a_full_bus_takes_no_more_than_was_counted(server: redis.Redis) -> None:
     site = site_of(gate={"source": "rtsp://gate.lan"})
     gate, memory = site.cameras["gate"], broker_memory(site)
     head = {"v": 1, "captured_at": "1700000000.123456", "h": 240, "w": 432}
-    scored = head | {
-        "epoch": 1700000000123,
-        "index": 123456,
-        "score": 1.234567,
-        "raw_score": 12.34567,
-        "model": "a" * 64,
-    }
+    scored = {"v": 1, "head": os.urandom(425)}
     streams: list[tuple[int, int, dict[str, object]]] = [
         (
             memory.frames,
@@ -73,7 +67,7 @@ def test_a_full_bus_takes_no_more_than_was_counted(server: redis.Redis) -> None:
             | {"data": os.urandom(240 * 432 * 3), "motion": os.urandom(PLANES * 30 * 54)},
         ),
         (memory.previews, gate.previews_kept, head | {"data": os.urandom(480 * 854 // 5)}),
-        (memory.scores, SCORES_KEPT, scored | {"map": os.urandom(30 * 54), "read_s": 0.0123, "score_s": 0.0456}),
+        (memory.scores, SCORES_KEPT, scored | {"data": os.urandom(30 * 54), "shares": os.urandom(30 * 54)}),
         (memory.alerts, 10_000, {"json": os.urandom(900)}),
     ]
     for number, (counted, kept, fields) in enumerate(streams):
