@@ -75,7 +75,7 @@ def calibrate(
     clocked = any(has_clock(source, options.input_fps) for source in sources)
     view = model.source_size if clocked or model.fps is not None else None
     expected = survey(sources, sampling, view, options.input_fps)
-    held_out = HeldOut(Policy(), clocked=clocked)
+    held_out = HeldOut(Policy(), clocked=clocked, evidences=3 if model.has_motion else 1)
     blocks: list[Block] = []
     done = 0
     for source in sources:
@@ -99,6 +99,8 @@ def calibrate(
         raise ModelError(f"{seen} seen, a threshold needs {MIN_FRAMES}; calibrate on more footage.")
     a_day = options.a_day or model.threshold.asked_a_day or 1.0
     threshold = calibrated(blocks, len(model.channels), model.gaussians.foreign(), a_day)
+    if not clocked:  # pictures without a clock tell nothing of motion
+        threshold = replace(threshold, motion=model.threshold.motion, powers=model.threshold.powers)
     return replace(model, threshold=threshold, blocks=tuple(blocks), merged=False)
 
 
@@ -106,6 +108,6 @@ def _score(recording: Recording, sampling: Sampling, detector: Detector, held_ou
     """Score a recording in batches; gives how many frames each had."""
     with closing(prefetched(recording.frames(sampling))) as frames:
         for batch in batches(frames):
-            scores = detector.score(np.stack([frame.pixels for frame in batch]), [frame.motion for frame in batch])
+            scores = detector.kinds(np.stack([frame.pixels for frame in batch]), [frame.motion for frame in batch])
             held_out.add([frame.time_s for frame in batch], scores)
             yield len(batch)

@@ -146,7 +146,7 @@ class Geometry:
 
 # Features of each cell's motion: `pipeline.video.flow` says what they are. It stands here because messages and the
 # broker's memory are counted with it by processes that load no OpenCV.
-PLANES = 1
+PLANES = 4
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -74,7 +74,7 @@ class HardwareChoices:
 class Recipe:
     """What a model is made of, as given; None where an option was not given."""
 
-    method: str
+    method: str | None
     preset: str | None
     backbone: str | None
     weights: str | None
@@ -108,7 +108,7 @@ class Recipe:
         return FitOptions(**given)  # type: ignore[arg-type]  # click has checked the types of what it hands over
 
     def _settings(self) -> Settings:
-        from pipeline.model.settings import PAPER, Epsilon, Settings
+        from pipeline.model.settings import PAPER, Epsilon, Method, Settings
 
         base = PAPER if self.preset == "paper" else Settings()
         weights = self.weights or base.weights
@@ -119,6 +119,7 @@ class Recipe:
                 )
             weights = str(Path(weights).absolute())  # the model is used from other folders too
         changes: dict[str, object] = {
+            "method": None if self.method is None else Method(self.method),
             "backbone": self.backbone,
             "weights": weights,
             "taps": None if self.taps is None else tuple(tap.strip() for tap in self.taps.split(",")),
@@ -205,7 +206,11 @@ def hardware_options(command: Command) -> Command:
 def recipe_options(command: Command) -> Command:
     """Give the command a `recipe: Recipe`."""
     return _bundled("recipe", Recipe, command)(
-        click.option("--method", type=click.Choice(["padim"]), default="padim", help="padim: appearance alone."),
+        click.option(
+            "--method",
+            type=click.Choice(["padim", "stillwatch"]),
+            help="padim: appearance alone; stillwatch: motion, too.  [default: stillwatch]",
+        ),
         click.option(
             "--preset", type=click.Choice(["paper"]), help="As published: ResNet18, grid 4, epsilon abs:0.01."
         ),

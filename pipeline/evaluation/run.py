@@ -57,7 +57,6 @@ def evaluate(
     options: FitOptions,
     hardware: Hardware,
     *,
-    method: str = "padim",
     rotate_crop: bool = False,
     told: Told | None = None,
     download: Progress | None = None,
@@ -91,6 +90,7 @@ def evaluate(
         figures[scene.name] = counters.metrics()
         pooled.merge(counters)
     published = published_for(layout, options.settings, rotate_crop=rotate_crop, scenes=figures)
+    method = options.settings.for_footage(clocked=scenes[0].fps is not None).method
     return Results(layout, method, options.settings.backbone, figures, pooled.metrics(), published)
 
 

@@ -31,7 +31,7 @@ __all__ = [
     "read_card",
 ]
 
-FORMAT_VERSION: Literal[2] = 2
+FORMAT_VERSION: Literal[3] = 3
 HEADER_KEY = "stillwatch"
 # Ours is some kilobytes long; a file that is none of ours may claim any length.
 LONGEST_HEAD = 16 << 20
@@ -81,12 +81,12 @@ class _Named(BaseModel):
 
     model_config = ConfigDict(allow_inf_nan=False)
 
-    format_version: Literal[2]
+    format_version: Literal[3]
     geometry: Geometry
     source_size: Size
     fps: float | None
     threshold: _Threshold
-    motion: object = None  # whatever describes it; a model of appearance alone has none
+    motion: bool
 
 
 def read_card(path: Path) -> ModelCard:
@@ -113,7 +113,7 @@ def read_card(path: Path) -> ModelCard:
         lingering=named.threshold.lingering,
         threshold=named.threshold.value,
         provisional=named.threshold.provisional,
-        has_motion=bool(named.motion),
+        has_motion=named.motion,
         bytes=size,
     )
 

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from pipeline.errors import ModelError, ShapeError
 from pipeline.model.embedding import network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
-from pipeline.model.padim import Model, Scores
+from pipeline.model.judging import Judge, joined
+from pipeline.model.moving import velocities_in
+from pipeline.model.padim import Evidence, Model, Scores
 from pipeline.model.settings import Precision
 from pipeline.model.weights import Progress
 from pipeline.types import Image, Motion
@@ -26,7 +28,8 @@ class Detector:
     def __init__(self, model: Model, engine: Engine) -> None:
         self.model = model
         self.engine = engine
-        self.scorer = engine.scorer(model.gaussians, model.smoothing, model.mask)
+        self._judge = Judge.of(model, engine)
+        self.scorer = self._judge.scorer
 
     @property
     def bytes(self) -> int:
@@ -46,8 +49,36 @@ class Detector:
         Raises:
             ShapeError: the frames are not of the model's size.
         """
+        return self.joined(self._appearance(frames), motions)
+
+    def evidence(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> dict[Evidence, Scores]:
+        """As `score`, and what appearance and motion alone would say; all in the same units.
+
+        Without a model of motion there is appearance alone.
+        """
+        appearance = self._appearance(frames)
+        if not self.model.has_motion:
+            return {Evidence.APPEARANCE: appearance}
+        both, motion = joined(appearance, self._moving(motions, len(frames)), self.model)
+        return {Evidence.COMBINED: both, Evidence.APPEARANCE: appearance, Evidence.MOTION: motion}
+
+    def kinds(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> list[Scores]:
+        """What each kind of evidence says, in standard deviations: appearance, and with motion speed and direction."""
+        return [self._appearance(frames), *self._moving(motions, len(frames))]
+
+    def joined(self, appearance: Scores, motions: Sequence[Motion | None] | None) -> Scores:
+        """Scores of frames of which appearance has been judged."""
+        if not self.model.has_motion:
+            return appearance
+        return joined(appearance, self._moving(motions, len(appearance.raw_scores)), self.model)[0]
+
+    def _appearance(self, frames: Image) -> Scores:
         self.check_shape(frames)
         return self.scorer(self.engine.embed(frames))
+
+    def _moving(self, motions: Sequence[Motion | None] | None, count: int) -> list[Scores]:
+        known = [None] * count if motions is None else motions
+        return self._judge.moving(velocities_in(known, self.model.geometry.size))
 
     def check_shape(self, frames: Image) -> None:
         """Refuse frames that are not (B, H, W, 3) at model size.

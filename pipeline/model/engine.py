@@ -19,6 +19,7 @@ from torch import Tensor
 from pipeline.errors import ConfigError
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.gaussians import Gaussians
+from pipeline.model.movers import Movers
 from pipeline.model.padim import Scores
 from pipeline.model.settings import Precision
 from pipeline.model.smoothing import Smoothing
@@ -66,7 +67,13 @@ class Engine(Protocol):
     def embed(self, frames: Image) -> Tensor:
         """(B, P, D) float32 embeddings of (B, H, W, 3) uint8 RGB frames, on `device`."""
 
-    def scorer(self, gaussians: Gaussians, smoothing: Smoothing, mask: NDArray[np.bool_] | None) -> Scorer:
+    def scorer(
+        self,
+        gaussians: Gaussians,
+        smoothing: Smoothing,
+        mask: NDArray[np.bool_] | None,
+        movers: Movers | None = None,
+    ) -> Scorer:
         """Make Gaussians ready for scoring; `mask` is (H, W), true where scores are ignored."""
 
     def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:

@@ -19,16 +19,21 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
 from pipeline.model.embedding import EmbeddingNetwork
-from pipeline.model.engine import Engine, Scorer
+from pipeline.model.engine import Engine
 from pipeline.model.gaussians import Gaussians, Moments
 from pipeline.model.held_out import HeldOut
+from pipeline.model.judging import Judge
 from pipeline.model.memory import check_memory, held_frames
+from pipeline.model.motion import MotionGaussians
+from pipeline.model.movers import Movers
+from pipeline.model.moving import Moving, seen_in
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import LEAST, MIN_FRAMES, Block, calibrated
 from pipeline.policy import Policy
 from pipeline.types import Geometry, Image, Motion, Size
+from pipeline.velocities import velocities_of
 
 __all__ = ["Fitter"]
 
@@ -80,10 +85,10 @@ class Fitter:
         self._fps, self._mask, self._a_day = fps, mask, a_day
         self._grid = network.positions(geometry.size)
         self._smoothing = Smoothing(self._grid, geometry.size, settings.sigma_px, settings.upsampling)
-        self._pending: list[tuple[float, Image]] = []
-        self._held_out = HeldOut(Policy(), clocked=fps is not None)
+        self._pending: list[tuple[float, Image, Motion | None]] = []
+        self._held_out = HeldOut(Policy(), clocked=fps is not None, evidences=3 if self._settings.has_motion else 1)
         self._deviations: dict[Precision, float] = {}
-        self._scorer: Scorer | None = None
+        self._judge: Judge | None = None
         self._held: _Held | None = None
         self._blocks: list[Block] = []
         self._footage_s, self._merged = 0.0, False
@@ -93,6 +98,7 @@ class Fitter:
             return
         positions, dims = self._grid[0] * self._grid[1], len(network.channels)
         self._moments = Moments.empty(positions, dims, engine.device)
+        self._moving = self._no_moving()
         self._held = _Held(positions, dims, engine.device)
         self._block_ends = self._held.most
 
@@ -102,8 +108,12 @@ class Fitter:
         return self._learned + len(self._pending)
 
     def add(self, pixels: Image, time_s: float, motion: Motion | None = None) -> None:
-        """Take in one (H, W, 3) uint8 RGB frame at model size; a time that falls begins another recording."""
-        self._pending.append((time_s, pixels))
+        """Take in one (H, W, 3) uint8 RGB frame at model size; a time that falls begins another recording.
+
+        Args:
+            motion: what moved up to it; None where that is not known.
+        """
+        self._pending.append((time_s, pixels, motion))
         if len(self._pending) == min(BATCH, self._block_ends - self._learned):
             self._learn()
 
@@ -126,6 +136,7 @@ class Fitter:
         elif len(self._held_out):
             self._blocks.append(self._held_out.block(self._block_began))
         gaussians = self._gaussians()
+        movers, motion = self._learned_moving()
         dims = len(self._network.channels)
         return Model(
             settings=self._settings,
@@ -145,6 +156,9 @@ class Fitter:
             mask=self._mask,
             merged=self._merged,
             moments=self._moments.to("cpu") if resumable else None,
+            movers=None if movers is None else movers.to("cpu"),
+            motion=motion,
+            moving=self._moving.to("cpu") if resumable and self._moving is not None else None,
         )
 
     @property
@@ -152,17 +166,20 @@ class Fitter:
         return self._moments.count if self._held is None else self._held.count
 
     def _learn(self) -> None:
-        times_s, frames = [time_s for time_s, _ in self._pending], np.stack([pixels for _, pixels in self._pending])
+        times_s, pixels, motions = zip(*self._pending, strict=True)
         self._pending.clear()
+        frames, planes = np.stack(pixels), seen_in(motions, self._geometry.size)
         embeddings = self._engine.embed(frames)
         if self._held is not None:
-            self._held.add(times_s, frames, embeddings)
-        elif self._scorer is not None:
-            scores = self._scorer(embeddings)
+            self._held.add(times_s, frames, embeddings, planes)
+        elif self._judge is not None:
+            scores = self._judge.scorer(embeddings)
             if not len(self._held_out):
                 self._try_precisions(frames, scores.raw_scores, self._trial)
-            self._held_out.add(times_s, scores)
+            self._held_out.add(times_s, [scores, *self._judge.moving(velocities_of(planes))])
             self._moments.add(embeddings)
+            if self._moving is not None:
+                self._moving.add(embeddings, planes, self._step_s)
         if self._learned == self._block_ends:
             if self._held is not None:
                 self._cross_validate(self._held)
@@ -180,36 +197,50 @@ class Fitter:
         folds = min(FOLDS, held.count)
         edges = [held.count * fold // folds for fold in range(folds + 1)]
         for begin, end in itertools.pairwise(edges):
-            self._moments.merge(self._moments_of(held.embeddings[begin:end]))
+            self._merge(*self._moments_of(held, begin, end))
         for begin, end in itertools.pairwise(edges):
-            embeddings = held.embeddings[begin:end]
-            part = self._moments_of(embeddings)
+            part, moving = self._moments_of(held, begin, end)
             self._moments.remove(part)
-            gaussians = self._gaussians()
-            self._moments.merge(part)
-            scores = self._engine.scorer(gaussians, self._smoothing, self._mask)(embeddings)
-            self._held_out.add(held.times_s[begin:end], scores)
+            if self._moving is not None and moving is not None:
+                self._moving.remove(moving)
+            gaussians, judge = self._ready()
+            self._merge(part, moving)
+            scores = judge.scorer(held.embeddings[begin:end])
+            seen = velocities_of(np.stack(held.planes[begin:end]))
+            self._held_out.add(held.times_s[begin:end], [scores, *judge.moving(seen)])
             if end == held.count:
                 frames = np.stack(list(held.last)[begin - end :])
                 self._try_precisions(frames, scores.raw_scores[-len(frames) :], gaussians)
         self._blocks.append(self._held_out.block(held.count - edges[1]))
 
-    def _moments_of(self, embeddings: torch.Tensor) -> Moments:
+    def _moments_of(self, held: _Held, begin: int, end: int) -> tuple[Moments, Moving | None]:
+        embeddings = held.embeddings[begin:end]
         positions, dims = embeddings.shape[1:]
-        moments = Moments.empty(positions, dims, self._engine.device)
+        moments, moving = Moments.empty(positions, dims, self._engine.device), self._no_moving()
         moments.add(embeddings)
-        return moments
+        if moving is not None:
+            moving.add(embeddings, np.stack(held.planes[begin:end]), self._step_s)
+        return moments, moving
+
+    def _merge(self, moments: Moments, moving: Moving | None) -> None:
+        self._moments.merge(moments)
+        if self._moving is not None and moving is not None:
+            self._moving.merge(moving)
+
+    def _ready(self) -> tuple[Gaussians, Judge]:
+        """The Gaussians of what was learned so far, and the judge that knows all of it."""
+        gaussians, (movers, motion) = self._gaussians(), self._learned_moving()
+        return gaussians, Judge(self._engine, gaussians, self._smoothing, self._mask, movers, motion)
 
     def _begin_block(self) -> None:
         seen = self._block_began = self._moments.count
         self._block_ends = max(math.floor(seen * GROWTH), seen + SHORTEST)
-        self._trial = self._gaussians()
-        self._scorer = self._engine.scorer(self._trial, self._smoothing, self._mask)
+        self._trial, self._judge = self._ready()
 
     def _try_precisions(self, frames: Image, raw_scores: NDArray[np.float32], gaussians: Gaussians) -> None:
         """Score frames that the Gaussians have not seen in each other precision."""
         for other in self._others:
-            scorer = other.scorer(gaussians, self._smoothing, self._mask)
+            scorer = other.scorer(gaussians, self._smoothing, self._mask, self._learned_moving()[0])
             difference = np.abs(scorer(other.embed(frames)).raw_scores - raw_scores)
             # Both are 0 on a frozen picture.
             self._deviations[other.precision] = float((difference / np.maximum(raw_scores, LEAST)).max())
@@ -222,6 +253,20 @@ class Fitter:
         assert self._settings.shrinkage is not None
         return self._moments.gaussians(self._epsilon(), self._settings.shrinkage)
 
+    def _learned_moving(self) -> tuple[Movers | None, MotionGaussians | None]:
+        return (None, None) if self._moving is None else self._moving.learned(self._network.grid)
+
+    def _no_moving(self) -> Moving | None:
+        """Moments of nothing that moved; None where motion is not looked at."""
+        if not self._settings.has_motion:
+            return None
+        return Moving.empty(self._geometry.size, self._grid, len(self._network.channels), self._engine.device)
+
+    @property
+    def _step_s(self) -> float:
+        assert self._fps is not None
+        return 1 / self._fps
+
     def _epsilon(self) -> float:
         return self._settings.epsilon.absolute(self._moments.mean_variance())
 
@@ -231,6 +276,7 @@ class Fitter:
                 "the model to resume was saved without its moments; fit it again with --resumable to go on later."
             )
         self._moments = model.moments.to(self._engine.device)
+        self._moving = None if model.moving is None else model.moving.to(self._engine.device)
         self._blocks = list(model.blocks)
         self._footage_s, self._merged = model.footage_s, model.merged
         self._begin_block()
@@ -244,6 +290,7 @@ class _Held:
         # Memory is taken as it is filled.
         self._space = torch.empty(self.most, positions, dims, device=device)
         self.times_s: list[float] = []
+        self.planes: list[Image] = []
         self.last: deque[Image] = deque(maxlen=TRIED)
 
     @property
@@ -254,7 +301,8 @@ class _Held:
     def embeddings(self) -> torch.Tensor:
         return self._space[: self.count]
 
-    def add(self, times_s: Sequence[float], frames: Image, embeddings: torch.Tensor) -> None:
+    def add(self, times_s: Sequence[float], frames: Image, embeddings: torch.Tensor, planes: Image) -> None:
         self._space[self.count : self.count + len(times_s)] = embeddings
         self.times_s.extend(times_s)
+        self.planes.extend(planes)
         self.last.extend(frames)

@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import ModelError
 from pipeline.model.gaussians import Moments
+from pipeline.model.moving import Moving
 from pipeline.model.padim import Model
 from pipeline.model.threshold import calibrated
 
@@ -30,14 +31,20 @@ def merge_models(models: Sequence[Model], a_day: float = 1.0) -> Model:
         raise ModelError("a merge needs two models or more.")
     first = models[0]
     moments = Moments.empty(*first.gaussians.mean.shape)
+    moving = None
+    if first.has_motion:
+        moving = Moving.empty(first.geometry.size, first.grid, len(first.channels))
     for model in models:
         _check_mergeable(first, model)
         assert model.moments is not None
         moments.merge(model.moments)
+        if moving is not None and model.moving is not None:
+            moving.merge(model.moving)
     epsilon = first.settings.epsilon.absolute(moments.mean_variance())
     assert first.settings.shrinkage is not None
     blocks = tuple(block for model in models for block in model.blocks)
     gaussians = moments.gaussians(epsilon, first.settings.shrinkage)
+    movers, motion = (None, None) if moving is None else moving.learned(first.settings.grid)
     return replace(
         first,
         gaussians=gaussians,
@@ -49,6 +56,9 @@ def merge_models(models: Sequence[Model], a_day: float = 1.0) -> Model:
         footage_s=math.fsum(model.footage_s for model in models),
         merged=True,
         moments=moments,
+        moving=moving,
+        movers=movers,
+        motion=motion,
     )
 
 

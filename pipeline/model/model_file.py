@@ -1,13 +1,15 @@
 """Models on disk: `NAME.stillwatch`, safetensors with one JSON header, written whole or not at all.
 
 Tensors: `mean` (P, D) and `whitening` (P, D(D+1)/2) float32; `mask` (H, W) uint8 where there is one; with a resumable
-model `moments_mean` (P, D) and `moments_scatter` (P, D(D+1)/2) float64. Nothing in it is ever executed.
+model `moments_mean` (P, D) and `moments_scatter` (P, D(D+1)/2) float64; those of motion in
+`pipeline.model.moving_tensors`. Nothing in it is ever executed.
 """
 
 from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
@@ -23,6 +25,7 @@ from pipeline.errors import OutputError
 from pipeline.files import output_error, written_whole
 from pipeline.model.card import FORMAT_VERSION, HEADER_KEY, check_file, check_threshold, cut_off, damaged, parse_header
 from pipeline.model.gaussians import Gaussians, Moments, pack_triangle, unpack_triangle
+from pipeline.model.moving_tensors import learned_of, moving_of, moving_shapes, moving_tensors
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.threshold import Block, Threshold
@@ -39,7 +42,7 @@ class Header(BaseModel):
 
     model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
-    format_version: Literal[2]
+    format_version: Literal[3]
     package_version: str
     settings: Settings
     geometry: Geometry
@@ -56,6 +59,7 @@ class Header(BaseModel):
     fps: float | None
     merged: bool
     resumable: bool
+    motion: bool
 
 
 def save_model(model: Model, path: Path) -> None:
@@ -70,6 +74,7 @@ def save_model(model: Model, path: Path) -> None:
     if model.moments is not None:
         tensors["moments_mean"] = model.moments.mean
         tensors["moments_scatter"] = pack_triangle(model.moments.scatter)
+    tensors |= moving_tensors(model)
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     with written_whole(path) as part:
         part.touch()  # the system's own word where the folder is missing or closed
@@ -106,13 +111,16 @@ def load_model(path: Path) -> Model:
             _check_tensors(path, header, tensors)
             gaussians = Gaussians(tensors["mean"], tensors["whitening"])
             moments = _moments(header, tensors)
+            movers, motion = learned_of(tensors) if header.motion else (None, None)
+            moving = moving_of(tensors) if header.motion and header.resumable else None
         except (SafetensorError, KeyError) as error:
             raise damaged(path, f"{error} is missing or unreadable") from error
     mask = tensors["mask"].numpy() > 0 if "mask" in tensors else None
     kept = {name: getattr(header, name) for name in Header.model_fields}
-    for name in ("format_version", "package_version", "resumable"):
+    for name in ("format_version", "package_version", "resumable", "motion"):
         del kept[name]
-    return Model(gaussians=gaussians, mask=mask, moments=moments, **kept)
+    model = Model(gaussians=gaussians, mask=mask, moments=moments, **kept)
+    return replace(model, movers=movers, motion=motion, moving=moving)
 
 
 def _header_of(model: Model) -> Header:
@@ -122,6 +130,7 @@ def _header_of(model: Model) -> Header:
         package_version = "unknown"
     values = {name: getattr(model, name) for name in Header.model_fields if hasattr(model, name)}
     own = {"format_version": FORMAT_VERSION, "package_version": package_version, "resumable": bool(model.moments)}
+    own["motion"] = model.has_motion
     return Header.model_validate(values | own)
 
 
@@ -141,15 +150,23 @@ def _opened(path: Path) -> safe_open:
 
 def _check_tensors(path: Path, header: Header, tensors: dict[str, Tensor]) -> None:
     height, width = header.geometry.size
-    positions, dims = (height // header.settings.grid) * (width // header.settings.grid), len(header.channels)
+    grid, dims = header.settings.grid, len(header.channels)
+    positions = (height // grid) * (width // grid)
     packed = dims * (dims + 1) // 2
-    shapes = {"mean": (positions, dims), "whitening": (positions, packed), "mask": (height, width)}
+    shapes: dict[str, tuple[int, ...]] = {
+        "mean": (positions, dims),
+        "whitening": (positions, packed),
+        "mask": (height, width),
+    }
     shapes |= {"moments_mean": (positions, dims), "moments_scatter": (positions, packed)}
+    types: dict[str, torch.dtype] = dict(TYPES)
+    for name, (shape, kind) in moving_shapes(header.geometry.size, (height // grid, width // grid), dims).items():
+        shapes[name], types[name] = shape, kind
     for name, tensor in tensors.items():
         if name in shapes and tuple(tensor.shape) != shapes[name]:
             raise damaged(path, f"{name} is {tuple(tensor.shape)}, its header says {shapes[name]}")
-        if name in TYPES and tensor.dtype != TYPES[name]:
-            raise damaged(path, f"{name} is {tensor.dtype}, expected {TYPES[name]}")
+        if name in types and tensor.dtype != types[name]:
+            raise damaged(path, f"{name} is {tensor.dtype}, expected {types[name]}")
         if not bool(torch.isfinite(tensor).all()):
             raise damaged(path, f"{name} holds values that are not numbers")
     check_threshold(path, header.threshold.value)

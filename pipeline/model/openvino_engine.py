@@ -20,6 +20,7 @@ from torch import Tensor
 from pipeline.model.distances import packed_distances
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.gaussians import Gaussians
+from pipeline.model.movers import Movers
 from pipeline.model.padim import Scores, scores_of
 from pipeline.model.settings import Precision
 from pipeline.model.smoothing import Smoothing
@@ -68,9 +69,15 @@ class OpenVinoEngine:
         self._queue.wait_all()
         return torch.from_numpy(embeddings)
 
-    def scorer(self, gaussians: Gaussians, smoothing: Smoothing, mask: NDArray[np.bool_] | None) -> PackedScorer:
+    def scorer(
+        self,
+        gaussians: Gaussians,
+        smoothing: Smoothing,
+        mask: NDArray[np.bool_] | None,
+        movers: Movers | None = None,
+    ) -> PackedScorer:
         """Make Gaussians ready for scoring."""
-        return PackedScorer(gaussians, smoothing, mask, self._pool, self._threads)
+        return PackedScorer(gaussians, smoothing, mask, movers, self._pool, self._threads)
 
     def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
         """Scores of several cameras' embeddings: each as it would be alone, to the last bit."""
@@ -96,9 +103,11 @@ class PackedScorer:
         gaussians: Gaussians,
         smoothing: Smoothing,
         mask: NDArray[np.bool_] | None,
+        movers: Movers | None,
         pool: ThreadPoolExecutor | None,
         threads: int,
     ) -> None:
+        self._movers = movers
         self._mean = gaussians.mean.contiguous().numpy()
         self._whitening = gaussians.whitening.contiguous().numpy()
         self.smoothing = smoothing
@@ -110,12 +119,21 @@ class PackedScorer:
     def tensors(self) -> list[Tensor]:
         """What it holds in memory."""
         held = [torch.from_numpy(self._mean), torch.from_numpy(self._whitening)]
+        held += [] if self._movers is None else self._movers.tensors
         return held if self.visible is None else [*held, self.visible]
 
     def distances(self, embeddings: Tensor) -> Tensor:
         """(B, P) float32 distances of (B, P, D) float32 embeddings."""
+        own = self._packed(embeddings, self._mean, self._whitening)
+        if self._movers is None:
+            return own
+        rows = self._movers.gaussians
+        by_rows = self._packed(self._movers.by_rows(embeddings), rows.mean.numpy(), rows.whitening.numpy())
+        return self._movers.nearer(own, by_rows)
+
+    def _packed(self, embeddings: Tensor, mean: NDArray[np.float32], whitening: NDArray[np.float32]) -> Tensor:
         values = embeddings.contiguous().numpy()
-        return torch.from_numpy(packed_distances(values, self._mean, self._whitening, self._pool, self._threads))
+        return torch.from_numpy(packed_distances(values, mean, whitening, self._pool, self._threads))
 
     def __call__(self, embeddings: Tensor) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""

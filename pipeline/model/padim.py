@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +15,23 @@ from torch import Tensor
 
 from pipeline.model.gaussians import Gaussians, Moments
 from pipeline.model.masks import read_mask
+from pipeline.model.motion import MotionGaussians
+from pipeline.model.movers import Movers
+from pipeline.model.moving import Moving
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import Block, Threshold
 from pipeline.types import CELL_PX, Geometry, Size
 
-__all__ = ["Model", "Scores", "scores_of"]
+__all__ = ["Evidence", "Model", "Scores", "scores_of"]
+
+
+class Evidence(StrEnum):
+    """What a score may be of."""
+
+    COMBINED = "combined"
+    APPEARANCE = "appearance"
+    MOTION = "motion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +55,9 @@ class Model:
         mask: (H, W) bool at model size, true where scores are ignored; None for no mask.
         merged: made of separate fits, so that no block was scored by all that was seen before it.
         moments: what a fit needs to go on; None where it was not kept.
+        movers: how what moves looks; None for a model of appearance alone, and where too little moved.
+        motion: how it moves; None for a model of appearance alone.
+        moving: of movers and motion, what a fit needs to go on.
     """
 
     settings: Settings
@@ -62,6 +77,9 @@ class Model:
     mask: NDArray[np.bool_] | None = None
     merged: bool = False
     moments: Moments | None = field(default=None, repr=False)
+    movers: Movers | None = None
+    motion: MotionGaussians | None = None
+    moving: Moving | None = field(default=None, repr=False)
 
     def with_mask(self, path: Path) -> Model:
         """The same model with another mask, a file as `read_mask` takes it."""
@@ -70,7 +88,7 @@ class Model:
     @property
     def has_motion(self) -> bool:
         """Whether it scores what moves, too, and frames are to be given with their motion."""
-        return self.settings.has_motion
+        return self.motion is not None
 
     @property
     def grid(self) -> Size:

@@ -50,7 +50,7 @@ class DetectorPool:
         engine = self._engines.get(key)
         if engine is None:
             engine = self._engines[key] = engine_for(model, self._hardware, precision)
-        return Detector(replace(model, moments=None), engine)
+        return Detector(replace(model, moments=None, moving=None), engine)
 
 
 def score_together(parts: Sequence[Part]) -> list[Scores]:
@@ -76,7 +76,11 @@ def _by_one_engine(parts: Sequence[Part]) -> list[Scores]:
     engine = parts[0][0].engine
     pictures = [frames for _, frames, _ in parts]
     embeddings = engine.embed(pictures[0] if len(pictures) == 1 else np.concatenate(pictures))
-    return engine.score(embeddings, [(detector.scorer, len(frames)) for detector, frames, _ in parts])
+    appearances = engine.score(embeddings, [(detector.scorer, len(frames)) for detector, frames, _ in parts])
+    return [
+        detector.joined(appearance, motions)
+        for (detector, _, motions), appearance in zip(parts, appearances, strict=True)
+    ]
 
 
 def _key(model: Model, precision: Precision) -> _Key:

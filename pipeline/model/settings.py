@@ -9,10 +9,17 @@ from typing import Literal
 from pipeline.errors import ConfigError
 from pipeline.model.smoothing import Upsampling
 
-__all__ = ["PAPER", "Epsilon", "Precision", "Settings"]
+__all__ = ["PAPER", "Epsilon", "Method", "Precision", "Settings"]
 
 # Shrinkage where none is given.
 OF_FOOTAGE, OF_PICTURES = 0.7, 0.1
+
+
+class Method(StrEnum):
+    """What a score is made of."""
+
+    PADIM = "padim"  # appearance alone, as published
+    STILLWATCH = "stillwatch"  # appearance, the looks of what moves, and motion
 
 
 class Precision(StrEnum):
@@ -70,6 +77,7 @@ class Settings:
     """How pictures become anomaly maps.
 
     Attributes:
+        method: what a score is made of; pictures without a clock have no motion, so that it is "padim" for them.
         backbone, weights: see `pipeline.model.backbones`.
         taps: names of the backbone's taps, or None for all of them.
         dims: D, or None for all channels of the taps.
@@ -82,6 +90,7 @@ class Settings:
         upsampling: how distance maps grow to picture size.
     """
 
+    method: Method = Method.STILLWATCH
     backbone: str = "efficientnet_lite0"
     weights: str = "imagenet"
     taps: tuple[str, ...] | None = None
@@ -105,17 +114,17 @@ class Settings:
     @property
     def has_motion(self) -> bool:
         """Whether a fit learns what moves, too."""
-        return False
+        return self.method is Method.STILLWATCH
 
     def for_footage(self, *, clocked: bool) -> Settings:
-        """The same with a shrinkage, for footage that has a clock or for pictures that have none.
+        """The same with a method and a shrinkage, for footage that has a clock or for pictures that have none.
 
         Positions of footage see the same people in turn, so what one has not seen yet others can tell it; the parts of
         a product differ for a reason (docs/decisions/0003-regularisation.md).
         """
-        if self.shrinkage is not None:
-            return self
-        return replace(self, shrinkage=OF_FOOTAGE if clocked else OF_PICTURES)
+        method = self.method if clocked else Method.PADIM
+        shrinkage = (OF_FOOTAGE if clocked else OF_PICTURES) if self.shrinkage is None else self.shrinkage
+        return replace(self, method=method, shrinkage=shrinkage)
 
     def with_changes(self, **changes: object) -> Settings:
         """A copy with other values; unknown names raise TypeError."""
@@ -123,4 +132,11 @@ class Settings:
 
 
 # As published (Defard et al. 2020, sections III and IV): R18-Rd100.
-PAPER = Settings(backbone="resnet18", grid=4, epsilon=Epsilon(0.01, "absolute"), shrinkage=0.0, upsampling="bicubic")
+PAPER = Settings(
+    method=Method.PADIM,
+    backbone="resnet18",
+    grid=4,
+    epsilon=Epsilon(0.01, "absolute"),
+    shrinkage=0.0,
+    upsampling="bicubic",
+)

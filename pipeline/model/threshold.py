@@ -12,12 +12,14 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from pipeline.errors import ConfigError, ModelError
 from pipeline.model.peaks import peaks_of
 from pipeline.model.tail import Tail
 from pipeline.policy import Policy
 
-__all__ = ["MIN_FRAMES", "Block", "Threshold", "calibrated"]
+__all__ = ["MIN_FRAMES", "Block", "Tails", "Threshold", "calibrated"]
 
 MIN_FRAMES = 16
 # Peaks, or highest scores of pictures, that a block leaves behind.
@@ -28,10 +30,15 @@ FITTED = 30
 QUANTILE = 0.99
 # A frozen picture repeats itself exactly and scores 0. Under one standard deviation nothing is unusual.
 LEAST = 1.0
+# Under so many standard deviations no speed and no direction is unusual.
+LEAST_MOTION = 3.0
 # So many times the length of the footage may be spoken about.
 REACH = 10
 # Models that had seen less than this share of what the last one had score too high to speak for it.
 GROWN_SHARE = 0.25
+# Share of the frames that score no more than is usual. Where it is with one kind of evidence, it is with the others: so
+# the powers are chosen that motion is raised to (docs/decisions/0009-motion.md), within these bounds.
+USUAL, LEAST_POWER, MOST_POWER = 0.9, 0.25, 1.0
 # Of the false events that are allowed, the share that may come from what lasts for a moment; the rest may linger.
 # Chosen on normal footage with still objects pasted in (docs/decisions/0006-threshold.md).
 OF_MOMENTS = 0.25
@@ -44,6 +51,32 @@ DAY_S = 86400.0
 
 
 @dataclass(frozen=True, slots=True)
+class Tails:
+    """What a held-out block leaves behind of one evidence.
+
+    Attributes:
+        tail: the highest raw scores that lasted, some seconds apart, falling, at most 64; without a clock the highest
+            raw scores of its pictures.
+        lingering: the same of what stayed in one place.
+        usual: the raw score that a tenth of the frames is above.
+    """
+
+    tail: tuple[float, ...]
+    lingering: tuple[float, ...] = ()
+    usual: float = 0.0
+
+    @classmethod
+    def of_footage(
+        cls, times_s: Sequence[float], scores: Sequence[float], lingering: Sequence[float | None], policy: Policy
+    ) -> Tails:
+        """Tails of frames, from their times, their raw scores, and the raw scores of what lingers in them."""
+        stays = [(time_s, score) for time_s, score in zip(times_s, lingering, strict=True) if score is not None]
+        stayed = peaks_of([time_s for time_s, _ in stays], [score for _, score in stays], policy, TAIL)
+        usual = float(np.quantile(np.array(scores, np.float64), USUAL)) if len(scores) else 0.0
+        return cls(peaks_of(times_s, scores, policy, TAIL), stayed, usual)
+
+
+@dataclass(frozen=True, slots=True)
 class Block:
     """What a held-out block leaves behind.
 
@@ -51,9 +84,8 @@ class Block:
         model_frames: frames the scoring model had seen.
         frames: frames of the block.
         seconds: its length; 0 for pictures without a clock.
-        tail: the highest raw scores that lasted, some seconds apart, falling, at most 64; without a clock the highest
-            raw scores of its pictures.
-        lingering: the same of what stayed in one place.
+        tail, lingering, usual: its tails of appearance.
+        motion: its tails of speed and of direction; empty for a model of appearance alone.
     """
 
     model_frames: int
@@ -61,6 +93,8 @@ class Block:
     seconds: float
     tail: tuple[float, ...]
     lingering: tuple[float, ...] = ()
+    motion: tuple[Tails, ...] = ()
+    usual: float = 0.0
 
     @classmethod
     def of_pictures(cls, model_frames: int, scores: Sequence[float]) -> Block:
@@ -68,20 +102,25 @@ class Block:
         return cls(model_frames, len(scores), 0.0, tuple(sorted(scores, reverse=True)[:TAIL]))
 
     @classmethod
-    def of_footage(
-        cls,
-        model_frames: int,
-        times_s: Sequence[float],
-        scores: Sequence[float],
-        lingering: Sequence[float | None],
-        policy: Policy,
-    ) -> Block:
-        """Block of frames, from their times, their raw scores, and the raw scores of what lingers in them."""
+    def of_footage(cls, model_frames: int, times_s: Sequence[float], tails: Sequence[Tails], policy: Policy) -> Block:
+        """Block of frames, from their times and the tails of all evidence, that of appearance first."""
         steps = [later - earlier for earlier, later in itertools.pairwise(times_s)]
         seconds = math.fsum(step for step in steps if 0 < step <= policy.gap_s)
-        stays = [(time_s, score) for time_s, score in zip(times_s, lingering, strict=True) if score is not None]
-        stayed = peaks_of([time_s for time_s, _ in stays], [score for _, score in stays], policy, TAIL)
-        return cls(model_frames, len(scores), round(seconds, 3), peaks_of(times_s, scores, policy, TAIL), stayed)
+        appearance, *motion = tails
+        return cls(
+            model_frames=model_frames,
+            frames=len(times_s),
+            seconds=round(seconds, 3),
+            tail=appearance.tail,
+            lingering=appearance.lingering,
+            motion=tuple(motion),
+            usual=appearance.usual,
+        )
+
+    @property
+    def tails(self) -> tuple[Tails, ...]:
+        """Of all evidence, that of appearance first."""
+        return (Tails(self.tail, self.lingering, self.usual), *self.motion)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +130,15 @@ class Threshold:
     Attributes:
         value: the raw score that people see as 1.
         lingering: threshold of what stays in one place for some seconds, as a share of `value`; at most 1.
+        motion: distances of speed and of direction that people see as 1; empty for a model of appearance alone.
         frames, held_out_s: held-out frames behind it, and their length.
         asked_a_day: false events a day that were asked for; None for pictures without a clock.
         expected_a_day: what is to be expected; more than was asked for where the footage is too short to speak about
             so few: then it is at most so many.
         interval_a_day: from and to, with nine tenths of what is plausible between them.
         provisional: models were merged whose parts were not scored by all the others.
+        motion: distances of speed and of direction that people see as 1; empty for a model of appearance alone.
+        powers: what those distances, divided by `motion`, are raised to, so that they rise to 1 as appearance does.
     """
 
     value: float
@@ -107,6 +149,8 @@ class Threshold:
     expected_a_day: float | None = None
     interval_a_day: tuple[float, float] | None = None
     provisional: bool = False
+    motion: tuple[float, ...] = ()
+    powers: tuple[float, ...] = ()
 
     @property
     def promise(self) -> str:
@@ -158,34 +202,82 @@ def calibrated(
     if not seconds:
         return Threshold(_quantile(used, frames), frames, provisional=provisional)
     fewest = DAY_S / (REACH * seconds)
-    allowed = max(a_day, fewest)
-    parts = [
-        (_tail([block.tail for block in used], seconds, allowed * OF_MOMENTS), OF_MOMENTS),
-        (_tail([block.lingering for block in used], seconds, allowed * (1 - OF_MOMENTS)), 1 - OF_MOMENTS),
-    ]
     least = max(LEAST, foreign * min(1.0, (FIRST_S / seconds) ** FADING))
-    values = [max(tail.score_at(allowed * share), least) for tail, share in parts]
-    # Recordings too short for anything to linger tell nothing of it, and least of all that it is low; and where it is
-    # as high as a moment, whatever lingers is above the threshold of a moment already.
-    if not any(block.lingering for block in used) or values[1] >= values[0]:
-        parts = [(_tail([block.tail for block in used], seconds, allowed), 1.0)]
-        values = [max(parts[0][0].score_at(allowed), least)]
-    rate = math.fsum(tail.rate_a_day(value) for (tail, _), value in zip(parts, values, strict=True))
-    expected = max(rate, fewest)
-    low, high = (
-        math.fsum(tail.plausible_a_day(value, quantile) for (tail, _), value in zip(parts, values, strict=True))
-        for quantile in INTERVAL
-    )
+    leasts = (least, *(LEAST_MOTION for _ in used[0].motion))
+    allowed = max(a_day, fewest) / len(leasts)
+    levels = [
+        _Levels.of([block.tails[number] for block in used], seconds, allowed, least)
+        for number, least in enumerate(leasts)
+    ]
+    powers = _powers(used, frames, [level.moment for level in levels])
+    # One share serves all evidence: alerting looks at what is above it, whatever it is of.
+    lingering = max(level.lingering**power for level, power in zip(levels, (1.0, *powers), strict=True))
+    stays = [lingering ** (1 / power) for power in (1.0, *powers)]
+    pairs = list(zip(levels, stays, strict=True))
+    expected = max(math.fsum(level.rate_a_day(share) for level, share in pairs), fewest)
+    low, high = (math.fsum(level.plausible_a_day(share, quantile) for level, share in pairs) for quantile in INTERVAL)
     return Threshold(
-        value=values[0],
+        value=levels[0].moment,
         frames=frames,
         held_out_s=round(seconds, 3),
-        lingering=values[-1] / values[0],
+        lingering=lingering,
+        motion=tuple(level.moment for level in levels[1:]),
+        powers=powers,
         asked_a_day=a_day,
         expected_a_day=expected,
         interval_a_day=(low, max(high, expected)),
         provisional=provisional,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Levels:
+    """The threshold of one evidence, and the tails that it is from.
+
+    Attributes:
+        moment: threshold of what lasts for a moment.
+        lingering: that of what stays, as a share of `moment`.
+        tails: of moments, and of what stays where that was looked for.
+    """
+
+    moment: float
+    lingering: float
+    tails: tuple[Tail, ...]
+
+    @classmethod
+    def of(cls, blocks: Sequence[Tails], seconds: float, allowed: float, least: float) -> _Levels:
+        """Levels above which so many false events a day are to be expected, none of them below `least`."""
+        shares = (OF_MOMENTS, 1 - OF_MOMENTS)
+        sides = ([block.tail for block in blocks], [block.lingering for block in blocks])
+        tails = tuple(_tail(side, seconds, allowed * share) for side, share in zip(sides, shares, strict=True))
+        values = [max(tail.score_at(allowed * share), least) for tail, share in zip(tails, shares, strict=True)]
+        # Recordings too short for anything to linger tell nothing of it, and least of all that it is low; and where it
+        # is as high as a moment, whatever lingers is above the threshold of a moment already.
+        if any(block.lingering for block in blocks) and values[1] < values[0]:
+            return cls(values[0], values[1] / values[0], tails)
+        tail = _tail(sides[0], seconds, allowed)
+        return cls(max(tail.score_at(allowed), least), 1.0, (tail,))
+
+    def rate_a_day(self, lingering: float) -> float:
+        """False events a day that are to be expected."""
+        return math.fsum(tail.rate_a_day(value) for tail, value in self._at(lingering))
+
+    def plausible_a_day(self, lingering: float, quantile: float) -> float:
+        """A quantile of what is plausible for them."""
+        return math.fsum(tail.plausible_a_day(value, quantile) for tail, value in self._at(lingering))
+
+    def _at(self, lingering: float) -> list[tuple[Tail, float]]:
+        return list(zip(self.tails, (self.moment, self.moment * lingering), strict=False))
+
+
+def _powers(blocks: Sequence[Block], frames: int, moments: Sequence[float]) -> tuple[float, ...]:
+    """What each evidence of motion is raised to, so that what is usual is the same share of 1 as with appearance."""
+    usual = [
+        math.fsum(block.tails[number].usual * block.frames for block in blocks) / frames / moment
+        for number, moment in enumerate(moments)
+    ]
+    first, *others = (math.log(min(max(share, 1e-3), 0.99)) for share in usual)
+    return tuple(min(max(first / other, LEAST_POWER), MOST_POWER) for other in others)
 
 
 def _grown(blocks: list[Block], dims: int) -> list[Block]:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.gaussians import Gaussians, unpack_triangle
+from pipeline.model.movers import Movers
 from pipeline.model.padim import Scores, scores_of
 from pipeline.model.settings import Precision
 from pipeline.model.smoothing import Smoothing
@@ -47,9 +48,15 @@ class TorchEngine:
             embeddings: Tensor = self._network(self._uploaded(frames)).float()
         return embeddings
 
-    def scorer(self, gaussians: Gaussians, smoothing: Smoothing, mask: NDArray[np.bool_] | None) -> TorchScorer:
+    def scorer(
+        self,
+        gaussians: Gaussians,
+        smoothing: Smoothing,
+        mask: NDArray[np.bool_] | None,
+        movers: Movers | None = None,
+    ) -> TorchScorer:
         """Make Gaussians ready for scoring."""
-        return TorchScorer(gaussians, smoothing, mask, self.device, DTYPES[self.precision])
+        return TorchScorer(gaussians, smoothing, mask, movers, self.device, DTYPES[self.precision])
 
     def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
         """Scores of several cameras' embeddings.
@@ -82,33 +89,49 @@ class TorchScorer:
         gaussians: Gaussians,
         smoothing: Smoothing,
         mask: NDArray[np.bool_] | None,
+        movers: Movers | None,
         device: torch.device,
         dtype: torch.dtype,
     ) -> None:
-        self._mean = gaussians.mean.to(device)
-        dims = gaussians.mean.shape[1]
-        self._whitening = unpack_triangle(gaussians.whitening.to(device), dims).to(dtype)
+        self._mean, self._whitening = _matrices(gaussians, device, dtype)
+        self._movers = None if movers is None else movers.to(device)
+        self._rows = None if movers is None else _matrices(movers.gaussians, device, dtype)
         self.smoothing = smoothing
         self.visible = None if mask is None else torch.from_numpy(~mask).to(device)
 
     @property
     def tensors(self) -> list[Tensor]:
         """What it holds in memory."""
-        return [self._mean, self._whitening, *([] if self.visible is None else [self.visible])]
+        held = [self._mean, self._whitening, *([] if self._rows is None else self._rows)]
+        held += [] if self._movers is None else [self._movers.factors]
+        return held if self.visible is None else [*held, self.visible]
 
     def distances(self, embeddings: Tensor) -> Tensor:
         """(B, P) float32 distances of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
-            delta = (embeddings - self._mean).permute(1, 2, 0).to(self._whitening.dtype)  # (P, D, B)
-            white = torch.bmm(self._whitening, delta)
-            distances: Tensor = torch.linalg.vector_norm(white, dim=1, dtype=torch.float32)
-            return distances.T
+            own = _distances(embeddings, self._mean, self._whitening)
+            if self._movers is None or self._rows is None:
+                return own
+            return self._movers.nearer(own, _distances(self._movers.by_rows(embeddings), *self._rows))
 
     def __call__(self, embeddings: Tensor) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
             maps = self.smoothing.reference(self.distances(embeddings).reshape(-1, *self.smoothing.grid))
             return scores_of(maps, self.visible)
+
+
+def _matrices(gaussians: Gaussians, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+    """Means, and whole matrices of the packed triangles."""
+    whole = unpack_triangle(gaussians.whitening.to(device), gaussians.mean.shape[1])
+    return gaussians.mean.to(device), whole.to(dtype)
+
+
+def _distances(embeddings: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
+    delta = (embeddings - mean).permute(1, 2, 0).to(whitening.dtype)  # (P, D, B)
+    white = torch.bmm(whitening, delta)
+    distances: Tensor = torch.linalg.vector_norm(white, dim=1, dtype=torch.float32)
+    return distances.T
 
 
 def _visible(parts: Sequence[tuple[Scorer, int]]) -> Tensor | None:

@@ -83,7 +83,6 @@ def run(
                 root,
                 recipe.fit_options(fps=fps),
                 hardware.resolved(),
-                method=recipe.method,
                 rotate_crop=rotate_crop,
                 told=bar.update,
                 download=bar.download,

@@ -25,7 +25,7 @@ from pipeline.errors import ModelError, OutputError
 from pipeline.model.gaussians import Moments
 from pipeline.model.model_file import FORMAT_VERSION, load_model, read_header, save_model
 from pipeline.model.padim import Model
-from pipeline.model.settings import Epsilon, Precision, Settings
+from pipeline.model.settings import Epsilon, Method, Precision, Settings
 from pipeline.model.threshold import Block, Threshold
 from pipeline.types import Geometry
 
@@ -41,7 +41,9 @@ def a_model(seed: int = 0, *, masked: bool = True, resumable: bool = True, dims:
     mask = np.zeros((32, 48), bool)
     mask[:20, 7:] = True
     return Model(
-        settings=Settings("resnet18", "random", ("layer1",), dims, 7, 16, Epsilon(0.25, "absolute"), 0.7, 2.5),
+        settings=Settings(
+            Method.PADIM, "resnet18", "random", ("layer1",), dims, 7, 16, Epsilon(0.25, "absolute"), 0.7, 2.5
+        ),
         geometry=Geometry((32, 48)),
         source_size=(240, 357),
         weights_digest="ab" * 32,

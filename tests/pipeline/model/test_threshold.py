@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -17,7 +17,7 @@ from scipy import ndimage, signal
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.lingering import LINGERING_S
-from pipeline.model.threshold import QUANTILE, TAIL, Block, Threshold
+from pipeline.model.threshold import QUANTILE, TAIL, Block, Tails, Threshold
 from pipeline.model.threshold import calibrated as calibrated_in
 from pipeline.policy import Policy
 from tests.pipeline.model import plain
@@ -34,6 +34,12 @@ def footage_block(seed: int = 0, *, seconds: float = 6 * HOUR_S, model_frames: i
     source = np.random.RandomState(seed)
     tail, stays = (np.sort(level + source.gamma(2, 1, peaks))[::-1] for level in (10, 5))
     return Block(model_frames, round(seconds * 5), seconds, tuple(tail.tolist()), tuple(stays.tolist()))
+
+
+def footage_of(
+    model_frames: int, times_s: Sequence[float], scores: Sequence[float], stays: Sequence[float | None]
+) -> Block:
+    return Block.of_footage(model_frames, times_s, [Tails.of_footage(times_s, scores, stays, POLICY)], POLICY)
 
 
 def picture_block(scores: list[float], model_frames: int = 100) -> Block:
@@ -66,7 +72,7 @@ def test_a_block_of_footage_keeps_peaks_and_the_time_without_gaps(steps: list[fl
     scores, stays = (
         data.draw(st.lists(st.floats(0, 100), min_size=frames, max_size=frames)) for _ in ("of a moment", "lingering")
     )
-    block = Block.of_footage(70, times_s, scores, stays, POLICY)
+    block = footage_of(70, times_s, scores, stays)
     assert (block.model_frames, block.frames) == (70, frames)
     assert block.seconds == sum(step for step in steps if 0 < step <= 2)
     assert list(block.tail) == plain.peaks(times_s, scores, 2, 1)
@@ -75,7 +81,7 @@ def test_a_block_of_footage_keeps_peaks_and_the_time_without_gaps(steps: list[fl
 
 def test_a_long_block_of_footage_keeps_64_peaks() -> None:
     noise = np.random.RandomState(0).gamma(3, 2, (2, 5 * 3600)).tolist()
-    block = Block.of_footage(70, [number / 5 for number in range(5 * 3600)], noise[0], noise[1], POLICY)
+    block = footage_of(70, [number / 5 for number in range(5 * 3600)], noise[0], noise[1])
     assert len(block.tail) == len(block.lingering) == TAIL == 64
     assert block.seconds == 3599.8
 
@@ -83,9 +89,9 @@ def test_a_long_block_of_footage_keeps_64_peaks() -> None:
 def test_frames_before_anything_can_have_stayed_leave_nothing_of_what_lingers() -> None:
     times_s = [number / 5 for number in range(100)]
     known = [None] * 25 + [float(number % 40) for number in range(75)]
-    block = Block.of_footage(70, times_s, [1.0] * 100, known, POLICY)
+    block = footage_of(70, times_s, [1.0] * 100, known)
     assert list(block.lingering) == plain.peaks(times_s[25:], [score for score in known if score is not None], 2, 1)
-    assert Block.of_footage(70, times_s, [1.0] * 100, [None] * 100, POLICY).lingering == ()
+    assert footage_of(70, times_s, [1.0] * 100, [None] * 100).lingering == ()
 
 
 # Which blocks count
@@ -379,7 +385,7 @@ def daily(asked: float, days: float, kind: Literal["normal", "gamma"], frames_al
         blocks = []
         for part in np.array_split(np.arange(frames), 4):
             known = [None if frame < LINGERING else stays[frame].item() for frame in part.tolist()]
-            blocks.append(Block.of_footage(10**6, (part / 5).tolist(), moment[part].tolist(), known, POLICY))
+            blocks.append(footage_of(10**6, (part / 5).tolist(), moment[part].tolist(), known))
         threshold = calibrated(blocks, 10, asked)
         assert threshold.expected_a_day == pytest.approx(asked, rel=0.01)
         later = watched(round(days * DAY_S * 5), kind, frames_alike, 1000 + seed)
