@@ -57,7 +57,7 @@ class Patch:
 
     def painted(self, ground: Floats, time_s: float) -> Floats:
         height, width = ground.shape[:2]
-        shift = np.float32([[1, 0, self.at(time_s)[0]], [0, 1, self.at(time_s)[1]]])
+        shift = np.array([[1, 0, self.at(time_s)[0]], [0, 1, self.at(time_s)[1]]], np.float32)
         cover = cv2.warpAffine(np.ones((SIDE, SIDE), np.float32), shift, (width, height))[..., np.newaxis]
         patch = cv2.warpAffine(texture(1, (SIDE, SIDE)), shift, (width, height))
         return np.asarray(ground * (1 - cover) + patch * cover, np.float32)
