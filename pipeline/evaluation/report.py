@@ -8,11 +8,12 @@ says what they are. Plain text goes on below, under the same names of rows, wher
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from statistics import fmean
 from typing import Any
 
+from pipeline.evaluation import tables
 from pipeline.evaluation.events import EventFigures
 from pipeline.evaluation.layouts import SceneKind
 from pipeline.evaluation.metrics import FrameFigures, PixelFigures
@@ -21,9 +22,6 @@ from pipeline.evaluation.regions import RegionFigures
 
 __all__ = ["Metrics", "Results", "as_json", "as_markdown", "as_text"]
 
-ABSENT = "-"
-# Columns of a terminal that a table of plain text keeps to.
-WIDTH, GAP = 100, "  "
 # As frames are, these are added up where all other figures are averaged over scenes.
 TOTALS = ("false_events", "normal_hours")
 
@@ -138,44 +136,12 @@ def as_json(results: Results) -> str:
 
 def as_text(results: Results) -> str:
     """A heading and a table in aligned columns: a row a scene and, of several, their mean and all pooled."""
-    names, *columns = zip(*_table(results), strict=True)
-    parts = _parts(_aligned(names, str.ljust), [_aligned(column, str.rjust) for column in columns])
-    lines = [line for part in parts for line in ("", *map(GAP.join, zip(*part, strict=True)))]
-    return "\n".join([_heading(results), *lines, *_sources(results)])
+    return "\n".join([_heading(results), *tables.as_text(_table(results)), *_sources(results)])
 
 
 def as_markdown(results: Results) -> str:
     """The same heading and table in Markdown."""
-    header, *rows = [[cell.replace("|", "\\|") for cell in row] for row in _table(results)]
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    lines = [f"| {' | '.join(row)} |" for row in [header, rule, *rows]]
-    return "\n".join([_heading(results), "", *lines, *_sources(results)])
-
-
-def _aligned(column: Sequence[str], aligned: Callable[[str, int], str]) -> list[str]:
-    """Cells that are all as wide as the widest."""
-    width = max(map(len, column))
-    return [aligned(cell, width) for cell in column]
-
-
-def _parts(names: list[str], columns: Sequence[list[str]]) -> list[list[list[str]]]:
-    """Columns in as few parts as fit a terminal, no part wider than need be, each behind the names of the rows."""
-    parts = _filled(names, columns, WIDTH)
-    for width in range(WIDTH - 1, 0, -1):
-        narrower = _filled(names, columns, width)
-        if len(narrower) > len(parts):
-            break
-        parts = narrower
-    return parts
-
-
-def _filled(names: list[str], columns: Sequence[list[str]], width: int) -> list[list[list[str]]]:
-    parts = [[names]]
-    for column in columns:
-        if len(parts[-1]) > 1 and len(GAP.join([*(one[0] for one in parts[-1]), column[0]])) > width:
-            parts.append([names])
-        parts[-1].append(column)
-    return parts
+    return "\n".join([_heading(results), "", *tables.as_markdown(_table(results)), *_sources(results)])
 
 
 def _heading(results: Results) -> str:
@@ -212,8 +178,6 @@ def _columns(results: Results) -> list[str]:
 
 
 def _cell(column: str, figure: float | None) -> str:
-    if figure is None:
-        return ABSENT
-    if column == "false_events_per_day":
+    if column == "false_events_per_day" and figure is not None:
         return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
-    return str(figure) if isinstance(figure, int) else f"{figure:.3f}"
+    return tables.cell(figure)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pipeline.errors import ModelError, ShapeError
 from pipeline.model.embedding import network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
-from pipeline.model.padim import Model, Scores
+from pipeline.model.padim import Evidence, Model, Scores
 from pipeline.model.settings import Precision
 from pipeline.model.weights import Progress
 from pipeline.types import Image, Motion
@@ -48,6 +48,10 @@ class Detector:
         """
         self.check_shape(frames)
         return self.scorer(self.engine.embed(frames))
+
+    def evidence(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> dict[Evidence, Scores]:
+        """What each evidence alone says of frames, as `score` takes them: the combination first, if there is one."""
+        return {Evidence.APPEARANCE: self.score(frames, motions)}
 
     def check_shape(self, frames: Image) -> None:
         """Refuse frames that are not (B, H, W, 3) at model size.

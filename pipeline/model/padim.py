@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,15 @@ from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import Block, Threshold
 from pipeline.types import CELL_PX, Geometry, Size
 
-__all__ = ["Model", "Scores", "scores_of"]
+__all__ = ["Evidence", "Model", "Scores", "scores_of"]
+
+
+class Evidence(StrEnum):
+    """What a score rests on."""
+
+    COMBINED = "combined"
+    APPEARANCE = "appearance"
+    MOTION = "motion"
 
 
 @dataclass(frozen=True, slots=True)
