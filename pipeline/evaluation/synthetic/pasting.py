@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import cv2
 import numpy as np
@@ -48,12 +49,17 @@ def cutout_of(sighting: Sighting) -> Cutout:
 def foreign_pictures(background: Image) -> list[Image]:
     """Pictures of other places, as large as a background, and grey where that has no colour."""
     height, width = background.shape[:2]
-    drawn = [Street(seed, DRAWN).frame(MOMENT_S).pixels for seed in STREETS]
-    pictures = [cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in drawn]
+    pictures = [cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA) for picture in _drawn()]
     levels = background.astype(np.float32)
     if np.abs(levels - levels.mean(axis=2, keepdims=True)).mean() < COLOURLESS:
         pictures = [cv2.cvtColor(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY), cv2.COLOR_GRAY2RGB) for one in pictures]
     return [np.asarray(picture, np.uint8) for picture in pictures]
+
+
+@cache
+def _drawn() -> tuple[Image, ...]:
+    """Drawn once, which takes a second."""
+    return tuple(Street(seed, DRAWN).frame(MOMENT_S).pixels for seed in STREETS)
 
 
 def foreign_patch(rng: np.random.RandomState, pictures: Sequence[Image], beneath: Image) -> Cutout:

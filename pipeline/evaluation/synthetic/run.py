@@ -34,7 +34,7 @@ class Choices:
     """
 
     folds: int = 4
-    clips: int = 5
+    clips: int = 4
 
 
 def evaluate_synthetic(
