@@ -169,6 +169,36 @@ def test_rotated_and_cropped_pictures_depend_on_the_seed_alone(tmp_path: Path) -
     assert set(json.loads(first.out)["scenes"]["nut"]) == FIGURES_OF_IMAGES
 
 
+def test_footage_without_labels_is_evaluated_on_artificial_anomalies(clip: Path, tmp_path: Path) -> None:
+    command = ("evaluate", "synthetic", clip, *SMALL, "--fps", "10", "--folds", "2", "--clips", "1")
+    done = run(*command, "--json", "-o", "results", cwd=tmp_path)
+    found = json.loads(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert (found["layout"], found["folds"], found["normal_frames"]) == ("synthetic", 2, 120)
+    box = found["evidence"]["appearance"]["box"]
+    assert list(box) == ["frames", "frame_auroc", "frame_caught_1", "after_1"]
+    assert box["frames"] == 48
+    assert (tmp_path / "results" / "evaluation.json").read_text("utf-8") == done.out
+    lines = (tmp_path / "results" / "evaluation.md").read_text("utf-8").splitlines()
+    assert lines[2] == "| kind | frames | frame_auroc | frame_caught_1 | pixel_auroc | after_1 |"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ("synthetic", "gate.mp4", "--fps", "10", "--folds", "3"),
+            "a part of the footage that is held out has 40 frames in a row, a clip is made of 60; name longer footage, "
+            "or use fewer --folds or more --fps.",
+        ),
+        (("ucsd", ".", "--clips", "1"), "--clips is for the synthetic layout, not ucsd; leave it out."),
+        (("ucsd", ".", "other"), "other: the ucsd layout has one folder; evaluate one after the other."),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said_in_a_sentence(options: tuple[str, ...], sentence: str, footage: Path) -> None:
+    assert run("evaluate", *options, *SMALL, cwd=footage) == Result(2, "", f"Error: {sentence}\n")
+
+
 def test_the_command_offers_every_layout_in_the_order_of_its_help(tmp_path: Path) -> None:
     listed = run("evaluate", "--help", cwd=tmp_path).out.partition("ROOT is arranged:\n")[2].partition("\n\n")[0]
     assert tuple(line.split()[0] for line in listed.splitlines()) == (*OFFERED, "synthetic")

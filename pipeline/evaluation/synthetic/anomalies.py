@@ -46,6 +46,8 @@ OF_WALKERS = frozenset({Kind.FAST, Kind.GLIDE, Kind.ODD, Kind.WALK})
 BEGIN, SHOWN = 22, 24
 # A walker who is played fast is still there for so many frames.
 LEAST_SHOWN = 10
+# A smaller patch has too few pixels to be counted.
+LEAST_SIDE = 10
 # Of people where nobody walks: their height as a share of the picture's, heights a second that they walk.
 NOMINAL_HEIGHT, NOMINAL_PACE = 1 / 6, 0.8
 
@@ -153,8 +155,8 @@ class Maker:
         """A foreign patch that stands where a walker's feet are, moving about level at so many times the usual pace."""
         height, width = self._background.shape[:2]
         x, y, _, walker_height = self._place(rng)
-        high = int(np.clip(walker_height * rng.uniform(0.3, 0.9), 8, height // 3))
-        wide = int(np.clip(high * rng.uniform(0.5, 1.6), 8, width // 3))
+        high = int(np.clip(walker_height * rng.uniform(0.3, 0.9), LEAST_SIDE, height // 3))
+        wide = int(np.clip(high * rng.uniform(0.5, 1.6), LEAST_SIDE, width // 3))
         if times == 0:  # things lie beside the way, too
             x, y = x + rng.randint(-30, 31), y + rng.randint(-20, 21)
         left = int(np.clip(x, 1, width - wide - 1))
