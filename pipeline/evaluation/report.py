@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from statistics import fmean
 from typing import Any
 
@@ -19,8 +19,9 @@ from pipeline.evaluation.layouts import SceneKind
 from pipeline.evaluation.metrics import FrameFigures, PixelFigures
 from pipeline.evaluation.published import Published
 from pipeline.evaluation.regions import RegionFigures
+from pipeline.model.padim import Evidence
 
-__all__ = ["Metrics", "Results", "as_json", "as_markdown", "as_text"]
+__all__ = ["Metrics", "Results", "Scenes", "as_json", "as_markdown", "as_text"]
 
 # As frames are, these are added up where all other figures are averaged over scenes.
 TOTALS = ("false_events", "normal_hours")
@@ -95,13 +96,31 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """Result of an evaluation.
+class Scenes:
+    """Figures of one evidence.
 
     Attributes:
         scenes: figures of each scene, by its name.
         pooled: figures of all scenes counted together, with scores divided by each model's threshold.
+    """
+
+    scenes: Mapping[str, Metrics]
+    pooled: Metrics
+
+    @property
+    def mean(self) -> Metrics:
+        """Mean of each figure over the scenes that have it."""
+        return Metrics.mean(list(self.scenes.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Result of an evaluation.
+
+    Attributes:
+        scenes, pooled: as in `Scenes`, of the score that people see.
         published: what belongs beside them.
+        parts: figures of appearance alone and of motion alone, where the score is made of both.
     """
 
     layout: str
@@ -110,23 +129,29 @@ class Results:
     scenes: Mapping[str, Metrics]
     pooled: Metrics
     published: Sequence[Published] = ()
+    parts: Mapping[Evidence, Scenes] = field(default_factory=dict)
 
     @property
     def mean(self) -> Metrics:
         """Mean of each figure over the scenes that have it."""
-        return Metrics.mean(list(self.scenes.values()))
+        return self.whole.mean
+
+    @property
+    def whole(self) -> Scenes:
+        """Figures of the score that people see."""
+        return Scenes(self.scenes, self.pooled)
 
 
 def as_json(results: Results) -> str:
-    """An object with layout, method, backbone, scenes, mean, pooled, published; what is absent is left out."""
+    """An object with layout, method, backbone, scenes, mean, pooled, parts, published; what is absent is left out."""
     document: dict[str, object] = {
         "layout": results.layout,
         "method": results.method,
         "backbone": results.backbone,
-        "scenes": {name: metrics.present() for name, metrics in results.scenes.items()},
-        "mean": results.mean.present(),
-        "pooled": results.pooled.present(),
+        **_document(results.whole),
     }
+    if results.parts:
+        document["parts"] = {evidence.value: _document(part) for evidence, part in results.parts.items()}
     if results.published:
         document["published"] = {
             item.label: {"source": item.source, "scenes": item.scenes, "mean": item.mean} for item in results.published
@@ -135,13 +160,24 @@ def as_json(results: Results) -> str:
 
 
 def as_text(results: Results) -> str:
-    """A heading and a table in aligned columns: a row a scene and, of several, their mean and all pooled."""
+    """A heading and a table in aligned columns: a row a scene and, of several, their mean and all pooled.
+
+    Where the score is made of appearance and motion each of these has three rows, the score's first.
+    """
     return "\n".join([_heading(results), *tables.as_text(_table(results)), *_sources(results)])
 
 
 def as_markdown(results: Results) -> str:
     """The same heading and table in Markdown."""
     return "\n".join([_heading(results), "", *tables.as_markdown(_table(results)), *_sources(results)])
+
+
+def _document(figures: Scenes) -> dict[str, object]:
+    return {
+        "scenes": {name: metrics.present() for name, metrics in figures.scenes.items()},
+        "mean": figures.mean.present(),
+        "pooled": figures.pooled.present(),
+    }
 
 
 def _heading(results: Results) -> str:
@@ -155,20 +191,30 @@ def _sources(results: Results) -> list[str]:
 
 def _table(results: Results) -> list[list[str]]:
     """Rows of cells, the first row with the names of the columns."""
-    # Lists, since a scene may be called `mean` too.
-    names = [*results.scenes, "mean", "pooled"]
-    rows = [metrics.present() for metrics in (*results.scenes.values(), results.mean, results.pooled)]
-    for item in results.published:
-        beside = [*(item.scenes.get(name, {}) for name in results.scenes), item.mean]
-        for row, figures in zip(rows, beside, strict=False):  # nobody published what is pooled as ours is
-            row |= {f"{item.label} {name}": figure for name, figure in figures.items()}
-    if len(results.scenes) == 1:
-        del names[1:], rows[1:]
-    columns = [column for column in _columns(results) if any(column in row for row in rows)]
-    cells = [
-        [name, *(_cell(column, row.get(column)) for column in columns)] for name, row in zip(names, rows, strict=True)
-    ]
+    rows = [(name, metrics.present()) for name, metrics in _rows(results)]
+    if not results.parts:  # what is published is of appearance alone
+        for item in results.published:
+            beside = [*(item.scenes.get(name, {}) for name in results.scenes), item.mean]
+            for (_, row), figures in zip(rows, beside, strict=False):  # nobody published what is pooled as ours is
+                row |= {f"{item.label} {name}": figure for name, figure in figures.items()}
+    columns = [column for column in _columns(results) if any(column in row for _, row in rows)]
+    cells = [[name, *(_cell(column, row.get(column)) for column in columns)] for name, row in rows]
     return [["scene", *columns], *cells]
+
+
+def _rows(results: Results) -> list[tuple[str, Metrics]]:
+    """Names and figures: of each scene, then of several their mean and all pooled; each of all evidence, if several."""
+    of_all = {Evidence.COMBINED.value: results.whole} | {one.value: part for one, part in results.parts.items()}
+
+    def named(name: str, evidence: str) -> str:
+        return f"{name} {evidence}" if results.parts else name
+
+    # Lists, since a scene may be called `mean` too.
+    rows = [(named(one, key), part.scenes[one]) for one in results.scenes for key, part in of_all.items()]
+    if len(results.scenes) > 1:
+        rows += [(named("mean", key), part.mean) for key, part in of_all.items()]
+        rows += [(named("pooled", key), part.pooled) for key, part in of_all.items()]
+    return rows
 
 
 def _columns(results: Results) -> list[str]:
