@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 
 from pipeline.evaluation.synthetic.anomalies import Kind, Maker
 from pipeline.evaluation.synthetic.counting import counted_frames
-from pipeline.evaluation.synthetic.folds import Keeper, folds_of
+from pipeline.evaluation.synthetic.folds import Fold, Keeper, folds_of
+from pipeline.evaluation.synthetic.report import Figures
 from pipeline.evaluation.synthetic.run import Choices, evaluate_synthetic
 from pipeline.evaluation.synthetic.scoring import Scored
 from pipeline.fit import FitOptions, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware, choose_hardware
-from pipeline.model.padim import Evidence, Scores
+from pipeline.model.padim import Evidence, Scores, scores_of
 from pipeline.model.settings import Settings
 from pipeline.types import Geometry, Image, Motion
 from pipeline.video.flow import MotionReader
@@ -84,7 +88,7 @@ def test_stopped_early_it_gives_the_folds_that_were_finished(
 
 
 class Watched(Detector):
-    """Remembers what motion it was given."""
+    """Remembers what it was given."""
 
     def __init__(self, like: Detector) -> None:
         super().__init__(like.model, like.engine)
@@ -95,23 +99,76 @@ class Watched(Detector):
         return super().evidence(frames, motions)
 
 
-def test_what_moves_in_a_clip_is_computed_from_its_own_frames(recording: Path, hardware: Hardware) -> None:
-    sources, sampling = find_sources([recording]), Sampling(Geometry(SIZE), float(FPS))
-    fitted = fit_footage(sources, OPTIONS, hardware)
-    detector = Watched(Detector(fitted.model, fitted.engine))
-    (held_out, _) = folds_of(sources, sampling, SIZE, 2, None)
-    scored = Scored(sampling, 1, 0, Event())
-    assert scored.add(0, held_out, detector, "scoring", lambda what, done, total: None)
-    keeper = Keeper(held_out)
-    for number, part in enumerate(held_out):
-        for frame in part.read(sampling):
+class Knowing(Detector):
+    """Says of every pixel how far it is from the held-out frame that a frame was made of; or says nothing."""
+
+    def __init__(self, like: Detector, held_out: Image, *, blind: bool) -> None:
+        super().__init__(like.model, like.engine)
+        self._held_out, self._blind = held_out, blind
+
+    def evidence(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> dict[Evidence, Scores]:
+        maps = [np.zeros(SIZE, np.float32) if self._blind else self._changed(frame) for frame in frames]
+        return {Evidence.APPEARANCE: scores_of(torch.from_numpy(np.stack(maps)), None)}
+
+    def _changed(self, frame: Image) -> NDArray[np.float32]:
+        # Noise makes every pixel of other frames differ, so that some of them tell which it was.
+        same = (self._held_out[:, ::6, ::6] == frame[::6, ::6]).sum(axis=(1, 2, 3))
+        difference = np.abs(self._held_out[same.argmax()].astype(np.float32) - frame)
+        return np.asarray(difference.max(axis=2), np.float32)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The first of two folds, its frames, and a model."""
+
+    sampling: Sampling
+    held_out: Fold
+    frames: Image
+    detector: Detector
+
+
+@pytest.fixture(scope="module")
+def fitted(recording: Path, hardware: Hardware) -> Fitted:
+    sources, sampling = find_sources([recording]), Sampling(Geometry(SIZE), float(FPS), motion=True)
+    result = fit_footage(sources, OPTIONS, hardware)
+    held_out = folds_of(sources, sampling, SIZE, 2, None)[0]
+    frames = np.stack([frame.pixels for part in held_out for frame in part.read(sampling)])
+    return Fitted(sampling, held_out, frames, Detector(result.model, result.engine))
+
+
+def figures_of(detector: Detector, fitted: Fitted) -> Mapping[str, Figures]:
+    scored = Scored(fitted.sampling, 1, 0, Event())
+    assert scored.add(0, fitted.held_out, detector, "scoring", lambda what, done, total: None)
+    results = scored.results("padim", "resnet18")
+    assert results is not None
+    return results.evidence[Evidence.APPEARANCE]
+
+
+def test_who_knows_what_was_pasted_finds_it_all_and_nothing_afterwards(fitted: Fitted) -> None:
+    for figures in figures_of(Knowing(fitted.detector, fitted.frames, blind=False), fitted).values():
+        assert (figures.frame_auroc, figures.frame_caught_1, figures.after_1) == (1, 1, 0)
+        assert figures.pixel_auroc is None or figures.pixel_auroc > 0.99
+
+
+def test_who_sees_nothing_is_at_chance(fitted: Fitted) -> None:
+    for figures in figures_of(Knowing(fitted.detector, fitted.frames, blind=True), fitted).values():
+        assert (figures.frame_auroc, figures.frame_caught_1, figures.after_1) == (0.5, 0, 0)
+        assert figures.pixel_auroc in (None, 0.5)
+
+
+def test_what_moves_in_a_clip_is_computed_from_its_own_frames(fitted: Fitted) -> None:
+    detector = Watched(fitted.detector)
+    figures_of(detector, fitted)
+    keeper = Keeper(fitted.held_out)
+    for number, part in enumerate(fitted.held_out):
+        for frame in part.read(fitted.sampling):
             keeper.add(number, frame)
     clip = Maker(keeper.stretches, FPS, (0, 0)).clip(Kind.FAST, 0)
     reader = MotionReader(SIZE)
     motions = [reader.add(pixels, time_s) for pixels, time_s in zip(clip.frames, clip.times_s, strict=True)]
     shown, after = counted_frames(clip, FPS)
     assert len(shown) >= 8
-    for index, (pixels, motion) in zip([*shown, *after], detector.seen[130:], strict=False):
+    for index, (pixels, motion) in zip([*shown, *after], detector.seen[len(fitted.frames) :], strict=False):
         assert motion is not None
         assert np.array_equal(pixels, clip.frames[index])
         assert np.array_equal(motion.planes, motions[index].planes)
