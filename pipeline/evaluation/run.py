@@ -57,7 +57,6 @@ def evaluate(
     options: FitOptions,
     hardware: Hardware,
     *,
-    method: str = "padim",
     rotate_crop: bool = False,
     told: Told | None = None,
     download: Progress | None = None,
@@ -67,7 +66,6 @@ def evaluate(
 
     Args:
         layout: a key of `LAYOUTS`.
-        method: how the models are made, for the report; pictures without a clock are scored by appearance alone.
         root: the data set's folder.
         options: of the fit of each scene.
         rotate_crop: rotate and crop all pictures at random, as in the paper's Rd-MVTec AD; `options` then needs no
@@ -95,7 +93,7 @@ def evaluate(
     rows = {evidence: Scenes(figures[evidence], pooled[evidence].metrics()) for evidence in figures}
     if Evidence.COMBINED in rows:
         whole = rows.pop(Evidence.COMBINED)
-        return Results(layout, method, options.settings.backbone, whole.scenes, whole.pooled, parts=rows)
+        return Results(layout, "stillwatch", options.settings.backbone, whole.scenes, whole.pooled, parts=rows)
     alone = rows.get(Evidence.APPEARANCE, Scenes({}, Counters(scenes[0].kind).metrics()))
     published = published_for(layout, options.settings, rotate_crop=rotate_crop, scenes=alone.scenes)
     return Results(layout, "padim", options.settings.backbone, alone.scenes, alone.pooled, published)

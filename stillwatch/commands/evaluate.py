@@ -101,11 +101,11 @@ def run(
         _check_rotate_crop(layout, recipe)
     shown_of: Callable[[FitOptions, Hardware, Bar, Event], _Shown]
     if layout == SYNTHETIC:
-        shown_of = partial(_synthetic, root, method=recipe.method, folds=folds, clips=clips)
+        shown_of = partial(_synthetic, root, folds=folds, clips=clips)
     else:
         _check_labelled(layout, root, {"--input-fps": input_fps, "--folds": folds, "--clips": clips})
         recipe = _at_paper_size(layout, recipe)
-        shown_of = partial(_labelled, layout, Path(root[0]), method=recipe.method, rotate_crop=rotate_crop)
+        shown_of = partial(_labelled, layout, Path(root[0]), rotate_crop=rotate_crop)
     folder = nullcontext() if output is None else output_folder(output)
     with folder:
         with interruptible() as stop, progress_bar(unit="") as bar:
@@ -136,7 +136,6 @@ def _labelled(
     bar: Bar,
     stop: Event,
     *,
-    method: str,
     rotate_crop: bool,
 ) -> _Shown:
     from pipeline.evaluation import report
@@ -147,7 +146,6 @@ def _labelled(
         root,
         options,
         hardware,
-        method=method,
         rotate_crop=rotate_crop,
         told=bar.update,
         download=bar.download,
@@ -166,7 +164,6 @@ def _synthetic(
     bar: Bar,
     stop: Event,
     *,
-    method: str,
     folds: int | None,
     clips: int | None,
 ) -> _Shown:
@@ -180,7 +177,6 @@ def _synthetic(
         options,
         hardware,
         choices,
-        method=method,
         told=bar.update,
         download=bar.download,
         stop=stop,

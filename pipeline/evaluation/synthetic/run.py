@@ -43,7 +43,6 @@ def evaluate_synthetic(
     hardware: Hardware,
     choices: Choices | None = None,
     *,
-    method: str = "padim",
     told: Told | None = None,
     download: Progress | None = None,
     stop: Event | None = None,
@@ -72,4 +71,4 @@ def evaluate_synthetic(
         detector = learner.fitted([fold for fold in folds if fold is not held_out], f"{name}: fitting", told, stop)
         if detector is None or not scored.add(number, held_out, detector, f"{name}: scoring", told):
             break
-    return scored.results(method, options.settings.backbone)
+    return scored.results(options.settings.backbone)

@@ -56,12 +56,12 @@ class Scored:
         self._folds += 1
         return True
 
-    def results(self, method: str, backbone: str) -> SyntheticResults | None:
+    def results(self, backbone: str) -> SyntheticResults | None:
         """The figures; None where no fold was scored."""
         if not self._counters:
             return None
         return SyntheticResults(
-            method=method,
+            method="stillwatch" if Evidence.COMBINED in self._counters else "padim",
             backbone=backbone,
             fps=self._fps,
             folds=self._folds,

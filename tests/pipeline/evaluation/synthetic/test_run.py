@@ -139,7 +139,7 @@ def fitted(recording: Path, hardware: Hardware) -> Fitted:
 def figures_of(detector: Detector, fitted: Fitted) -> Mapping[str, Figures]:
     scored = Scored(fitted.sampling, 1, 0, Event())
     assert scored.add(0, fitted.held_out, detector, "scoring", lambda what, done, total: None)
-    results = scored.results("padim", "resnet18")
+    results = scored.results("resnet18")
     assert results is not None
     return results.evidence[Evidence.APPEARANCE]
 
