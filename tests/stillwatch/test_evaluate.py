@@ -17,6 +17,8 @@ from stillwatch.commands.evaluate import LAYOUTS as OFFERED
 from tests.stillwatch.conftest import SIZE, SMALL, THING, scene, write_clip
 from tests.stillwatch.running import Result, files_up_to, on_terminal_until, run
 
+# Of appearance alone.
+PLAIN = (*SMALL, "--method", "padim")
 FIGURES_OF_PIXELS = ["pixel_auroc", "aupro_30", "pixel_f1"]
 FIGURES_OF_FRAMES = ["frames", "frame_auroc", "frame_f1", "frame_caught_1", *FIGURES_OF_PIXELS]
 FIGURES_OF_EVENTS = ["rbdc", "tbdc", "stretches_found", "false_events", "normal_hours", "false_events_per_day"]
@@ -55,7 +57,7 @@ def ucsd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluated(ucsd: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     """What it said with --json, and the folder it wrote."""
     folder = tmp_path_factory.mktemp("evaluate")
-    return run("evaluate", "ucsd", ucsd, *SMALL, "--json", "-o", "results", cwd=folder), folder / "results"
+    return run("evaluate", "ucsd", ucsd, *PLAIN, "--json", "-o", "results", cwd=folder), folder / "results"
 
 
 def test_json_has_the_keys_that_scripts_rely_on(evaluated: tuple[Result, Path]) -> None:
@@ -83,7 +85,7 @@ def test_the_folder_has_the_same_for_scripts_and_for_people(evaluated: tuple[Res
 
 def test_people_get_a_table(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
     figures = json.loads(evaluated[0].out)["scenes"]["UCSDped3"]
-    done = run("evaluate", "ucsd", ucsd, *SMALL, cwd=tmp_path)
+    done = run("evaluate", "ucsd", ucsd, *PLAIN, cwd=tmp_path)
     heading, *tables = done.out.splitlines()
     assert (done.code, done.err) == (0, "")
     assert heading == "layout ucsd, method padim, backbone efficientnet_lite0"
@@ -98,7 +100,7 @@ def test_people_get_a_table(evaluated: tuple[Result, Path], ucsd: Path, tmp_path
 
 
 def test_markdown_is_what_the_folder_has(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
-    done = run("evaluate", "ucsd", ucsd, *SMALL, "--markdown", cwd=tmp_path)
+    done = run("evaluate", "ucsd", ucsd, *PLAIN, "--markdown", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert done.out == (evaluated[1] / "evaluation.md").read_text("utf-8")
 
@@ -109,7 +111,7 @@ def test_footage_of_your_own_needs_labels_alone(tmp_path: Path) -> None:
     write_clip(tmp_path / "mine" / "train" / "monday.mp4", scene(6))
     write_clip(tmp_path / "mine" / "test" / "tuesday.mp4", [*scene(1, seed=1), *scene(1, seed=2, thing=True)])
     (tmp_path / "mine" / "labels" / "tuesday.csv").write_text("label\n" + "0\n" * 10 + "1\n" * 10)
-    done = run("evaluate", "folder", "mine", *SMALL, "--fps", "10", "--json", cwd=tmp_path)
+    done = run("evaluate", "folder", "mine", *PLAIN, "--fps", "10", "--json", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert json.loads(done.out)["scenes"] == {
         "mine": {
@@ -170,7 +172,7 @@ def test_rotated_and_cropped_pictures_depend_on_the_seed_alone(tmp_path: Path) -
 
 
 def test_footage_without_labels_is_evaluated_on_artificial_anomalies(clip: Path, tmp_path: Path) -> None:
-    command = ("evaluate", "synthetic", clip, *SMALL, "--fps", "10", "--folds", "2", "--clips", "1")
+    command = ("evaluate", "synthetic", clip, *PLAIN, "--fps", "10", "--folds", "2", "--clips", "1")
     done = run(*command, "--json", "-o", "results", cwd=tmp_path)
     found = json.loads(done.out)
     assert (done.code, done.err) == (0, "")
