@@ -100,7 +100,7 @@ class Settings:
     # Chosen by `python -m benchmarks.regularisation`: docs/decisions/0003-regularisation.md.
     epsilon: Epsilon = Epsilon(0.1)
     shrinkage: float | None = None
-    sigma_px: float = 4.0
+    sigma_px: float = 1.0
     upsampling: Upsampling = "bilinear"
 
     def __post_init__(self) -> None:
