@@ -90,8 +90,8 @@ class Settings:
         epsilon: added to the diagonal of the covariances.
         shrinkage: share of each covariance that is the mean covariance of all positions, 0 to 1; the paper's is 0.
             None before a fit, which takes 0.7 for footage and 0.1 for pictures without a clock.
-        sigma_px: σ of the Gaussian that smooths the anomaly map; None before a fit, which takes the paper's 4 for "padim"
-            and 1 for "stillwatch", whose people are small (docs/decisions/0009-motion.md).
+        sigma_px: σ of the Gaussian that smooths the anomaly map; None before a fit, which takes the paper's 4 for
+            "padim" and 1 for "stillwatch", whose people are small (docs/decisions/0009-motion.md).
         upsampling: how distance maps grow to picture size.
     """
 
