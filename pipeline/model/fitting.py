@@ -175,7 +175,7 @@ class Fitter:
         elif self._judge is not None:
             scores = self._judge.scorer(embeddings)
             if not len(self._held_out):
-                self._try_precisions(frames, scores.raw_scores, self._trial)
+                self._try_precisions(frames, scores.raw_scores, *self._trial)
             self._held_out.add(times_s, [scores, *self._judge.moving(velocities_of(planes))])
             self._moments.add(embeddings)
             if self._moving is not None:
@@ -203,14 +203,14 @@ class Fitter:
             self._moments.remove(part)
             if self._moving is not None and moving is not None:
                 self._moving.remove(moving)
-            gaussians, judge = self._ready()
+            gaussians, movers, judge = self._ready()
             self._merge(part, moving)
             scores = judge.scorer(held.embeddings[begin:end])
             seen = velocities_of(np.stack(held.planes[begin:end]))
             self._held_out.add(held.times_s[begin:end], [scores, *judge.moving(seen)])
             if end == held.count:
                 frames = np.stack(list(held.last)[begin - end :])
-                self._try_precisions(frames, scores.raw_scores[-len(frames) :], gaussians)
+                self._try_precisions(frames, scores.raw_scores[-len(frames) :], gaussians, movers)
         self._blocks.append(self._held_out.block(held.count - edges[1]))
 
     def _moments_of(self, held: _Held, begin: int, end: int) -> tuple[Moments, Moving | None]:
@@ -227,20 +227,23 @@ class Fitter:
         if self._moving is not None and moving is not None:
             self._moving.merge(moving)
 
-    def _ready(self) -> tuple[Gaussians, Judge]:
-        """The Gaussians of what was learned so far, and the judge that knows all of it."""
+    def _ready(self) -> tuple[Gaussians, Movers | None, Judge]:
+        """Gaussians and movers of what was learned so far, and the judge that knows all of it."""
         gaussians, (movers, motion) = self._gaussians(), self._learned_moving()
-        return gaussians, Judge(self._engine, gaussians, self._smoothing, self._mask, movers, motion)
+        return gaussians, movers, Judge(self._engine, gaussians, self._smoothing, self._mask, movers, motion)
 
     def _begin_block(self) -> None:
         seen = self._block_began = self._moments.count
         self._block_ends = max(math.floor(seen * GROWTH), seen + SHORTEST)
-        self._trial, self._judge = self._ready()
+        gaussians, movers, self._judge = self._ready()
+        self._trial = gaussians, movers
 
-    def _try_precisions(self, frames: Image, raw_scores: NDArray[np.float32], gaussians: Gaussians) -> None:
-        """Score frames that the Gaussians have not seen in each other precision."""
+    def _try_precisions(
+        self, frames: Image, raw_scores: NDArray[np.float32], gaussians: Gaussians, movers: Movers | None
+    ) -> None:
+        """Score frames that Gaussians and movers have not seen in each other precision."""
         for other in self._others:
-            scorer = other.scorer(gaussians, self._smoothing, self._mask, self._learned_moving()[0])
+            scorer = other.scorer(gaussians, self._smoothing, self._mask, movers)
             difference = np.abs(scorer(other.embed(frames)).raw_scores - raw_scores)
             # Both are 0 on a frozen picture.
             self._deviations[other.precision] = float((difference / np.maximum(raw_scores, LEAST)).max())

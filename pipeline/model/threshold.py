@@ -130,7 +130,6 @@ class Threshold:
     Attributes:
         value: the raw score that people see as 1.
         lingering: threshold of what stays in one place for some seconds, as a share of `value`; at most 1.
-        motion: distances of speed and of direction that people see as 1; empty for a model of appearance alone.
         frames, held_out_s: held-out frames behind it, and their length.
         asked_a_day: false events a day that were asked for; None for pictures without a clock.
         expected_a_day: what is to be expected; more than was asked for where the footage is too short to speak about
@@ -200,7 +199,12 @@ def calibrated(
     used = _grown(list(blocks), dims)
     frames, seconds = sum(block.frames for block in used), math.fsum(block.seconds for block in used)
     if not seconds:
-        return Threshold(_quantile(used, frames), frames, provisional=provisional)
+        # Frames so far apart that nothing is seen to move from one to the next: motion has its least.
+        kinds = len(used[0].motion)
+        least_of_motion, powers = (LEAST_MOTION,) * kinds, (1.0,) * kinds
+        return Threshold(
+            _quantile(used, frames), frames, provisional=provisional, motion=least_of_motion, powers=powers
+        )
     fewest = DAY_S / (REACH * seconds)
     least = max(LEAST, foreign * min(1.0, (FIRST_S / seconds) ** FADING))
     leasts = (least, *(LEAST_MOTION for _ in used[0].motion))

@@ -39,7 +39,7 @@ NOISES, LEAST_CHANGE, CHANGE_PX = 1.5, 1.0, 11
 # moves are alike within so many small pixels, and a shaking camera has so many times more places with it than against.
 TEXTURE, TEXTURED_LEAST, ALIKE, MOSTLY = 60, 50, 0.3, 2.0
 # Flow is computed where something changed alone: on whole steps of small pixels, with a margin to search in, and on no
-# less than four scales of patches take. Only where so much changed can it be the camera that moved.
+# less than four scales of patches take. Only where that part is so much of the picture can it be the camera that moved.
 STEP, MARGIN, LEAST_PART, SHAKEN_SHARE = 16, 12, 64, 0.3
 
 
@@ -90,16 +90,18 @@ class MotionReader:
         while len(self._past) > 1 and time_s - self._past[1][0] >= LAG_S * 0.9:
             self._past.popleft()
         before_s, before = self._past[0]
-        changed = cv2.blur(cv2.absdiff(grey, before), (CHANGE_PX, CHANGE_PX))
-        moving = changed >= max(NOISES * float(np.median(changed[::4, ::4])), LEAST_CHANGE)
+        moving = _moving(grey, before)
         found = np.zeros((*grey.shape, 4), np.float32)
         part = _part(moving)
         if part is not None:
             # From this frame back to the one before: velocities stand where things are now.
             one, other = np.ascontiguousarray(grey[part]), np.ascontiguousarray(before[part])
             flow = self._flow.calc(one, other, None)  # type: ignore[call-overload]  # None: from nothing
-            if moving.mean() > SHAKEN_SHARE:
-                flow -= _common(flow, one)
+            common = _common(flow, one) if one.size > SHAKEN_SHARE * grey.size else np.zeros(2, np.float32)
+            if common.any():
+                flow -= common
+                # All of a picture that shakes changes, so that nothing stands out until the frames lie on each other.
+                moving = _moving(grey, _shifted(before, common, grey))
             flow *= self._scale / np.float32(before_s - time_s)
             speed = cv2.magnitude(flow[..., 0], flow[..., 1])
             moves = (moving[part] & (speed > LEAST_PX_S)).astype(np.float32)
@@ -136,6 +138,19 @@ def _flow() -> cv2.DISOpticalFlow:
     flow.setGradientDescentIterations(12)
     flow.setVariationalRefinementIterations(0)
     return flow
+
+
+def _moving(grey: Image, before: Image) -> NDArray[np.bool_]:
+    """(h, w) true where more changed than noise does."""
+    changed = cv2.blur(cv2.absdiff(grey, before), (CHANGE_PX, CHANGE_PX))
+    return np.asarray(changed >= max(NOISES * float(np.median(changed[::4, ::4])), LEAST_CHANGE))
+
+
+def _shifted(before: Image, move: Floats, grey: Image) -> Image:
+    """The frame before, laid on this one, which is so far off across and down; what it did not show is as now."""
+    shift = np.array([[1, 0, move[0]], [0, 1, move[1]]], np.float32)
+    flags, border = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, cv2.BORDER_TRANSPARENT
+    return np.asarray(cv2.warpAffine(before, shift, grey.shape[::-1], dst=grey.copy(), flags=flags, borderMode=border))
 
 
 def _part(moving: NDArray[np.bool_]) -> tuple[slice, slice] | None:

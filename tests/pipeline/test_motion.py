@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware, choose_hardware
 from pipeline.model.fitting import Fitter
 from pipeline.model.padim import Scores
-from pipeline.model.settings import Settings
+from pipeline.model.settings import Method, Settings
 from pipeline.replay import ReplayOptions, Task, replay
 from pipeline.types import Geometry, Image, Motion, Size
 from pipeline.video.recording import open_recording
@@ -25,9 +26,9 @@ from tests.pipeline.evaluation.arranged import WRITERS, Scene
 from tests.pipeline.video.clips import moving, write_clip
 
 SIZE: Size = (64, 128)
-OPTIONS = FitOptions(
-    Settings(backbone="resnet18", weights="random", taps=("layer1",), dims=8), short_side=64, fps=5.0, resumable=True
-)
+SETTINGS = Settings(backbone="resnet18", weights="random", taps=("layer1",), dims=8)
+OPTIONS = FitOptions(SETTINGS, short_side=64, fps=5.0, resumable=True)
+WITHOUT = replace(OPTIONS, settings=SETTINGS.with_changes(method=Method.PADIM))
 
 Motions = list[Motion | None]
 
@@ -44,7 +45,7 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Source:
 
 
 @pytest.fixture(scope="module")
-def plain(source: Source, hardware: Hardware) -> FitResult:
+def fitted(source: Source, hardware: Hardware) -> FitResult:
     return fit_footage([source], OPTIONS, hardware)
 
 
@@ -52,7 +53,7 @@ def plain(source: Source, hardware: Hardware) -> FitResult:
 def given(monkeypatch: pytest.MonkeyPatch) -> Motions:
     """What fitters and detectors are given from now on."""
     found: Motions = []
-    add, score = Fitter.add, Detector.score
+    add, score, kinds = Fitter.add, Detector.score, Detector.kinds
 
     def added(self: Fitter, pixels: Image, time_s: float, motion: Motion | None = None) -> None:
         found.append(motion)
@@ -62,15 +63,14 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Motions:
         found.extend(motions or [None] * len(frames))
         return score(self, frames, motions)
 
+    def judged(self: Detector, frames: Image, motions: Sequence[Motion | None] | None = None) -> list[Scores]:
+        found.extend(motions or [None] * len(frames))
+        return kinds(self, frames, motions)
+
     monkeypatch.setattr(Fitter, "add", added)
     monkeypatch.setattr(Detector, "score", scored)
+    monkeypatch.setattr(Detector, "kinds", judged)
     return found
-
-
-@pytest.fixture
-def with_motion(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Models have motion from now on."""
-    monkeypatch.setattr(Settings, "has_motion", True)
 
 
 def of_recording(source: Source, fps: float | None) -> Motions:
@@ -82,9 +82,8 @@ def told(motions: Motions) -> list[tuple[int, bytes] | None]:
     return [None if motion is None else (motion.frames, motion.planes.tobytes()) for motion in motions]
 
 
-@pytest.mark.usefixtures("with_motion")
 def test_a_fit_is_given_the_motion_of_each_recording_from_its_first_frame_on(
-    source: Source, plain: FitResult, hardware: Hardware, given: Motions
+    source: Source, fitted: FitResult, hardware: Hardware, given: Motions
 ) -> None:
     expected = told(of_recording(source, 5.0))
     assert len(expected) == 40
@@ -92,23 +91,21 @@ def test_a_fit_is_given_the_motion_of_each_recording_from_its_first_frame_on(
     fit_footage([source, source], OPTIONS, hardware)
     assert told(given) == expected * 2
     given.clear()
-    fit_footage([source], OPTIONS, hardware, resumed=plain.model)
+    fit_footage([source], OPTIONS, hardware, resumed=fitted.model)
     assert told(given) == expected
 
 
-@pytest.mark.usefixtures("with_motion")
 def test_replay_and_calibration_see_the_motion_that_the_fit_saw(
-    source: Source, plain: FitResult, given: Motions, tmp_path: Path
+    source: Source, fitted: FitResult, given: Motions, tmp_path: Path
 ) -> None:
-    detector, expected = Detector(plain.model, plain.engine), told(of_recording(source, 5.0))
-    replay([Task(source, plain.model, "gate")], lambda model: detector, tmp_path / "out", ReplayOptions())
+    detector, expected = Detector(fitted.model, fitted.engine), told(of_recording(source, 5.0))
+    replay([Task(source, fitted.model, "gate")], lambda model: detector, tmp_path / "out", ReplayOptions())
     assert told(given) == expected
     given.clear()
     calibrate([source], detector, CalibrateOptions())
     assert told(given) == expected
 
 
-@pytest.mark.usefixtures("with_motion")
 def test_an_evaluation_scores_with_motion_at_the_rate_of_the_set(
     hardware: Hardware, given: Motions, tmp_path: Path
 ) -> None:
@@ -125,11 +122,9 @@ def test_an_evaluation_scores_with_motion_at_the_rate_of_the_set(
     assert {motion.planes.shape[1:] for motion in given if motion is not None} == {(8, 8)}
 
 
-def test_a_model_without_motion_costs_none(
-    source: Source, plain: FitResult, hardware: Hardware, given: Motions, tmp_path: Path
-) -> None:
-    detector = Detector(plain.model, plain.engine)
-    fit_footage([source], OPTIONS, hardware)
-    replay([Task(source, plain.model, "gate")], lambda model: detector, tmp_path / "out", ReplayOptions())
+def test_a_model_without_motion_costs_none(source: Source, hardware: Hardware, given: Motions, tmp_path: Path) -> None:
+    fitted = fit_footage([source], WITHOUT, hardware)
+    detector = Detector(fitted.model, fitted.engine)
+    replay([Task(source, fitted.model, "gate")], lambda model: detector, tmp_path / "out", ReplayOptions())
     calibrate([source], detector, CalibrateOptions())
     assert given == [None] * 120

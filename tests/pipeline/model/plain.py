@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.lingering import LINGERING_S
+from pipeline.velocities import Velocities
 
 Floats = NDArray[np.float64]
 
@@ -75,3 +76,19 @@ def clusters(places: NDArray[np.int64], apart: int) -> int:
     """How many groups of places there are, more than so far from each other."""
     far = [later for earlier, later in itertools.pairwise(places.tolist()) if later - earlier > apart]
     return len(far) + (1 if len(places) else 0)
+
+
+def moments_of(seen: Velocities, rows: slice, columns: slice, least: float) -> tuple[float, Floats, Floats]:
+    """Weight, (3,) mean and (3, 3) covariance of velocities and speeds in some cells, weighted by what moves there."""
+    weights, values = [], []
+    for place in itertools.product(
+        range(len(seen.share)), range(*rows.indices(seen.share.shape[1])), range(*columns.indices(seen.share.shape[2]))
+    ):
+        if seen.share[place] > least:
+            weights.append(float(seen.share[place]))
+            values.append([float(part[place]) for part in (seen.across, seen.down, seen.speed)])
+    if not weights:
+        return 0.0, np.zeros(3), np.zeros((3, 3))
+    mean = np.average(values, axis=0, weights=weights)
+    covariance = np.cov(np.array(values).T, aweights=weights, ddof=0)
+    return sum(weights), mean, covariance

@@ -57,10 +57,10 @@ def test_a_card_says_what_the_model_says(path: Path) -> None:
     assert file_digest(path) == digest
 
 
-@pytest.mark.parametrize(("motion", "has"), [({"planes": 1}, True), (True, True), (False, False), (None, False)])
-def test_a_card_says_whether_the_model_has_motion(path: Path, motion: object, has: bool) -> None:
+@pytest.mark.parametrize("motion", [True, False])
+def test_a_card_says_whether_the_model_has_motion(path: Path, motion: bool) -> None:
     edit_header(path, lambda header: header.update({"motion": motion}))
-    assert read_card(path).has_motion is has
+    assert read_card(path).has_motion is motion
 
 
 def test_a_model_that_was_fitted_again_has_another_digest(path: Path) -> None:
@@ -122,11 +122,11 @@ def test_safetensors_of_others_are_refused(path: Path, metadata: dict[str, str] 
     assert refused(path) == NOT_OURS
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "1.5"])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, "1.5"])
 def test_another_format_version_is_refused_by_its_number(path: Path, version: object) -> None:
     edit_header(path, lambda header: header.update({"format_version": version, "geometry": 3}))
     assert refused(path) == (
-        f"has format version {version}, this stillwatch reads 2; fit the model again, or use the version that made it."
+        f"has format version {version}, this stillwatch reads 3; fit the model again, or use the version that made it."
     )
 
 
@@ -137,6 +137,8 @@ def test_another_format_version_is_refused_by_its_number(path: Path, version: ob
         ("source_size", [1], "source_size.1"),
         ("fps", float("inf"), "fps"),
         ("threshold", {"frames": 12}, "threshold.value"),
+        ("motion", None, "motion"),
+        ("motion", {"planes": 1}, "motion"),
         ("threshold", {"value": float("nan"), "frames": 12}, "threshold.value"),
     ],
 )

@@ -41,7 +41,7 @@ def test_cells_under_a_mask_are_marked(model: Model, engine: Engine) -> None:
 def test_a_frame_has_the_share_of_the_cell_with_its_highest_score(model: Model, engine: Engine) -> None:
     frames = pictures(3, seed=6)
     frames[:, 24:40, 40:56] = (250, 10, 10)
-    plain = Detector(model, engine).score(frames)
+    plain = Detector(replace(model, motion=None), engine).score(frames)
     shares = np.random.default_rng(1).random(plain.cells.shape, np.float32)
     sizes = [(96, 128)] * 3
     results = results_of(model, replace(plain, shares=shares), sizes)
@@ -54,7 +54,7 @@ def test_a_frame_has_the_share_of_the_cell_with_its_highest_score(model: Model, 
 
 
 def test_scores_are_split_with_their_shares(model: Model, engine: Engine) -> None:
-    plain = Detector(model, engine).score(pictures(3, seed=6))
+    plain = Detector(replace(model, motion=None), engine).score(pictures(3, seed=6))
     shares = np.random.default_rng(1).random(plain.cells.shape, np.float32)
     first, rest = replace(plain, shares=shares).split([1, 2])
     assert first.shares is not None

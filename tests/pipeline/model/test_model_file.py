@@ -181,7 +181,7 @@ def test_the_header_can_be_read_without_the_tensors(path: Path) -> None:
 
 def test_the_header_is_json_that_others_can_read(path: Path) -> None:
     header = json.loads(parts_of(path)[1]["stillwatch"])
-    assert header["format_version"] == 2
+    assert header["format_version"] == 3
     assert header["settings"]["backbone"] == "resnet18"
     assert header["geometry"] == {"resize": [32, 48], "crop": None}
     assert header["threshold"] == {
@@ -193,6 +193,8 @@ def test_the_header_is_json_that_others_can_read(path: Path) -> None:
         "expected_a_day": 1.25,
         "interval_a_day": [0.125, 9.5],
         "provisional": True,
+        "motion": [],
+        "powers": [],
     }
     assert header["blocks"][0] == {
         "model_frames": 8,
@@ -200,7 +202,10 @@ def test_the_header_is_json_that_others_can_read(path: Path) -> None:
         "seconds": 0.6,
         "tail": [9.5, 3.25],
         "lingering": [4.0],
+        "motion": [],
+        "usual": 0.0,
     }
+    assert header["motion"] is False
 
 
 def parts_of(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -301,12 +306,12 @@ def test_nothing_is_unpickled(path: Path, save: Callable[[object, Path], object]
     assert not trap.exists()
 
 
-@pytest.mark.parametrize("version", [0, 1, 3, "1.5"])
+@pytest.mark.parametrize("version", [0, 1, 2, 4, "1.5"])
 def test_another_format_version_is_refused_by_its_number(path: Path, version: object) -> None:
     # A later version may say more than this one knows: the number comes first all the same.
     edit_header(path, lambda header: header.update({"format_version": version, "motion": {}, "settings": 3}))
     text = (
-        f"has format version {version}, this stillwatch reads 2; fit the model again, or use the version that made it."
+        f"has format version {version}, this stillwatch reads 3; fit the model again, or use the version that made it."
     )
     assert refused(path) == text
     with pytest.raises(ModelError) as caught:
@@ -323,7 +328,7 @@ def test_a_model_of_the_first_format_is_refused_with_what_to_do(path: Path) -> N
 
     edit_header(path, as_it_was)
     assert refused(path) == (
-        "has format version 1, this stillwatch reads 2; fit the model again, or use the version that made it."
+        "has format version 1, this stillwatch reads 3; fit the model again, or use the version that made it."
     )
 
 

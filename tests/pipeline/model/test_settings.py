@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
-from pipeline.model.settings import PAPER, Epsilon, Settings
+from pipeline.model.settings import PAPER, Epsilon, Method, Settings
 
 
 @given(st.floats(1e-6, 1e6).map(lambda value: float(f"{value:g}")), st.sampled_from(["absolute", "relative"]))
@@ -46,10 +46,22 @@ def test_a_shrinkage_that_is_no_share_is_refused(shrinkage: float) -> None:
     assert str(caught.value) == f"--shrinkage is {shrinkage:g}, expected 0 to 1."
 
 
-@pytest.mark.parametrize(("clocked", "shrinkage"), [(True, 0.7), (False, 0.1)])
-def test_a_shrinkage_that_was_not_given_is_footages_or_pictures(clocked: bool, shrinkage: float) -> None:
+@pytest.mark.parametrize(
+    ("clocked", "method", "shrinkage"), [(True, Method.STILLWATCH, 0.7), (False, Method.PADIM, 0.1)]
+)
+def test_a_shrinkage_that_was_not_given_is_footages_or_pictures_and_only_footage_has_motion(
+    clocked: bool, method: Method, shrinkage: float
+) -> None:
     assert Settings().shrinkage is None
-    assert Settings(dims=7).for_footage(clocked=clocked) == Settings(dims=7, shrinkage=shrinkage)
+    found = Settings(dims=7).for_footage(clocked=clocked)
+    assert found == Settings(method=method, dims=7, shrinkage=shrinkage)
+    assert found.has_motion is clocked
+
+
+@pytest.mark.parametrize("clocked", [True, False])
+def test_appearance_alone_stays_alone(clocked: bool) -> None:
+    found = Settings(method=Method.PADIM).for_footage(clocked=clocked)
+    assert (found.method, found.has_motion) == (Method.PADIM, False)
 
 
 @pytest.mark.parametrize("clocked", [True, False])
