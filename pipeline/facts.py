@@ -29,7 +29,7 @@ def model_facts(name: str, model: Model) -> Facts:
             ("Sees", f"pictures of {resized[1]} x {resized[0]}{crop}, {columns} x {rows} positions"),
             ("Embedding", f"{len(model.channels)} numbers a position, channels picked with seed {settings.seed}"),
             ("Covariance", f"shrinkage {settings.shrinkage:g}, epsilon {settings.epsilon}"),
-            ("Smoothing", f"{settings.upsampling}, sigma {settings.sigma_px:g} px"),
+            ("Smoothing", f"{settings.upsampling}, sigma {settings.sigma:g} px"),
             ("Threshold", f"{model.threshold.value:.4g}, {model.threshold.lingering:.2f} of it for what lingers"),
             ("Promise", model.threshold.promise),
             ("Mask", "none" if model.mask is None else f"{model.mask.mean():.0%} of the picture"),

@@ -8,22 +8,21 @@ says what they are. Plain text goes on below, under the same names of rows, wher
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from statistics import fmean
 from typing import Any
 
+from pipeline.evaluation import tables
 from pipeline.evaluation.events import EventFigures
 from pipeline.evaluation.layouts import SceneKind
 from pipeline.evaluation.metrics import FrameFigures, PixelFigures
 from pipeline.evaluation.published import Published
 from pipeline.evaluation.regions import RegionFigures
+from pipeline.model.padim import Evidence
 
-__all__ = ["Metrics", "Results", "as_json", "as_markdown", "as_text"]
+__all__ = ["Metrics", "Results", "Scenes", "as_json", "as_markdown", "as_text"]
 
-ABSENT = "-"
-# Columns of a terminal that a table of plain text keeps to.
-WIDTH, GAP = 100, "  "
 # As frames are, these are added up where all other figures are averaged over scenes.
 TOTALS = ("false_events", "normal_hours")
 
@@ -97,13 +96,31 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class Results:
-    """Result of an evaluation.
+class Scenes:
+    """Figures of one evidence.
 
     Attributes:
         scenes: figures of each scene, by its name.
         pooled: figures of all scenes counted together, with scores divided by each model's threshold.
+    """
+
+    scenes: Mapping[str, Metrics]
+    pooled: Metrics
+
+    @property
+    def mean(self) -> Metrics:
+        """Mean of each figure over the scenes that have it."""
+        return Metrics.mean(list(self.scenes.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Result of an evaluation.
+
+    Attributes:
+        scenes, pooled: as in `Scenes`, of the score that people see.
         published: what belongs beside them.
+        parts: figures of appearance alone and of motion alone, where the score is made of both.
     """
 
     layout: str
@@ -112,23 +129,29 @@ class Results:
     scenes: Mapping[str, Metrics]
     pooled: Metrics
     published: Sequence[Published] = ()
+    parts: Mapping[Evidence, Scenes] = field(default_factory=dict)
 
     @property
     def mean(self) -> Metrics:
         """Mean of each figure over the scenes that have it."""
-        return Metrics.mean(list(self.scenes.values()))
+        return self.whole.mean
+
+    @property
+    def whole(self) -> Scenes:
+        """Figures of the score that people see."""
+        return Scenes(self.scenes, self.pooled)
 
 
 def as_json(results: Results) -> str:
-    """An object with layout, method, backbone, scenes, mean, pooled, published; what is absent is left out."""
+    """An object with layout, method, backbone, scenes, mean, pooled, parts, published; what is absent is left out."""
     document: dict[str, object] = {
         "layout": results.layout,
         "method": results.method,
         "backbone": results.backbone,
-        "scenes": {name: metrics.present() for name, metrics in results.scenes.items()},
-        "mean": results.mean.present(),
-        "pooled": results.pooled.present(),
+        **_document(results.whole),
     }
+    if results.parts:
+        document["parts"] = {evidence.value: _document(part) for evidence, part in results.parts.items()}
     if results.published:
         document["published"] = {
             item.label: {"source": item.source, "scenes": item.scenes, "mean": item.mean} for item in results.published
@@ -137,45 +160,24 @@ def as_json(results: Results) -> str:
 
 
 def as_text(results: Results) -> str:
-    """A heading and a table in aligned columns: a row a scene and, of several, their mean and all pooled."""
-    names, *columns = zip(*_table(results), strict=True)
-    parts = _parts(_aligned(names, str.ljust), [_aligned(column, str.rjust) for column in columns])
-    lines = [line for part in parts for line in ("", *map(GAP.join, zip(*part, strict=True)))]
-    return "\n".join([_heading(results), *lines, *_sources(results)])
+    """A heading and a table in aligned columns: a row a scene and, of several, their mean and all pooled.
+
+    Where the score is made of appearance and motion each of these has three rows, the score's first.
+    """
+    return "\n".join([_heading(results), *tables.as_text(_table(results)), *_sources(results)])
 
 
 def as_markdown(results: Results) -> str:
     """The same heading and table in Markdown."""
-    header, *rows = [[cell.replace("|", "\\|") for cell in row] for row in _table(results)]
-    rule = ["---", *["---:"] * (len(header) - 1)]
-    lines = [f"| {' | '.join(row)} |" for row in [header, rule, *rows]]
-    return "\n".join([_heading(results), "", *lines, *_sources(results)])
+    return "\n".join([_heading(results), "", *tables.as_markdown(_table(results)), *_sources(results)])
 
 
-def _aligned(column: Sequence[str], aligned: Callable[[str, int], str]) -> list[str]:
-    """Cells that are all as wide as the widest."""
-    width = max(map(len, column))
-    return [aligned(cell, width) for cell in column]
-
-
-def _parts(names: list[str], columns: Sequence[list[str]]) -> list[list[list[str]]]:
-    """Columns in as few parts as fit a terminal, no part wider than need be, each behind the names of the rows."""
-    parts = _filled(names, columns, WIDTH)
-    for width in range(WIDTH - 1, 0, -1):
-        narrower = _filled(names, columns, width)
-        if len(narrower) > len(parts):
-            break
-        parts = narrower
-    return parts
-
-
-def _filled(names: list[str], columns: Sequence[list[str]], width: int) -> list[list[list[str]]]:
-    parts = [[names]]
-    for column in columns:
-        if len(parts[-1]) > 1 and len(GAP.join([*(one[0] for one in parts[-1]), column[0]])) > width:
-            parts.append([names])
-        parts[-1].append(column)
-    return parts
+def _document(figures: Scenes) -> dict[str, object]:
+    return {
+        "scenes": {name: metrics.present() for name, metrics in figures.scenes.items()},
+        "mean": figures.mean.present(),
+        "pooled": figures.pooled.present(),
+    }
 
 
 def _heading(results: Results) -> str:
@@ -189,20 +191,30 @@ def _sources(results: Results) -> list[str]:
 
 def _table(results: Results) -> list[list[str]]:
     """Rows of cells, the first row with the names of the columns."""
-    # Lists, since a scene may be called `mean` too.
-    names = [*results.scenes, "mean", "pooled"]
-    rows = [metrics.present() for metrics in (*results.scenes.values(), results.mean, results.pooled)]
-    for item in results.published:
-        beside = [*(item.scenes.get(name, {}) for name in results.scenes), item.mean]
-        for row, figures in zip(rows, beside, strict=False):  # nobody published what is pooled as ours is
-            row |= {f"{item.label} {name}": figure for name, figure in figures.items()}
-    if len(results.scenes) == 1:
-        del names[1:], rows[1:]
-    columns = [column for column in _columns(results) if any(column in row for row in rows)]
-    cells = [
-        [name, *(_cell(column, row.get(column)) for column in columns)] for name, row in zip(names, rows, strict=True)
-    ]
+    rows = [(name, metrics.present()) for name, metrics in _rows(results)]
+    if not results.parts:  # what is published is of appearance alone
+        for item in results.published:
+            beside = [*(item.scenes.get(name, {}) for name in results.scenes), item.mean]
+            for (_, row), figures in zip(rows, beside, strict=False):  # nobody published what is pooled as ours is
+                row |= {f"{item.label} {name}": figure for name, figure in figures.items()}
+    columns = [column for column in _columns(results) if any(column in row for _, row in rows)]
+    cells = [[name, *(_cell(column, row.get(column)) for column in columns)] for name, row in rows]
     return [["scene", *columns], *cells]
+
+
+def _rows(results: Results) -> list[tuple[str, Metrics]]:
+    """Names and figures: of each scene, then of several their mean and all pooled; each of all evidence, if several."""
+    of_all = {Evidence.COMBINED.value: results.whole} | {one.value: part for one, part in results.parts.items()}
+
+    def named(name: str, evidence: str) -> str:
+        return f"{name} {evidence}" if results.parts else name
+
+    # Lists, since a scene may be called `mean` too.
+    rows = [(named(one, key), part.scenes[one]) for one in results.scenes for key, part in of_all.items()]
+    if len(results.scenes) > 1:
+        rows += [(named("mean", key), part.mean) for key, part in of_all.items()]
+        rows += [(named("pooled", key), part.pooled) for key, part in of_all.items()]
+    return rows
 
 
 def _columns(results: Results) -> list[str]:
@@ -212,8 +224,6 @@ def _columns(results: Results) -> list[str]:
 
 
 def _cell(column: str, figure: float | None) -> str:
-    if figure is None:
-        return ABSENT
-    if column == "false_events_per_day":
+    if column == "false_events_per_day" and figure is not None:
         return f"{figure:.0f}" if figure >= 100 else f"{figure:.3g}"
-    return str(figure) if isinstance(figure, int) else f"{figure:.3f}"
+    return tables.cell(figure)

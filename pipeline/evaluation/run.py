@@ -20,14 +20,14 @@ from pipeline.errors import ModelError
 from pipeline.evaluation.counting import Counters
 from pipeline.evaluation.layouts import LAYOUTS, LabelledFootage, Scene, Truth
 from pipeline.evaluation.published import published_for
-from pipeline.evaluation.report import Metrics, Results
+from pipeline.evaluation.report import Metrics, Results, Scenes
 from pipeline.evaluation.rotation import ROTATED_SIZE, rotated_and_cropped
 from pipeline.fit import FitOptions, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware
-from pipeline.model.padim import Model
+from pipeline.model.padim import Evidence, Model
 from pipeline.model.weights import Progress
-from pipeline.scoring import scored_frames
+from pipeline.scoring import evidence_frames
 from pipeline.surveying import has_clock
 from pipeline.types import Geometry, Size
 from pipeline.video.recording import open_recording
@@ -78,8 +78,8 @@ def evaluate(
     """
     stop, told = stop or Event(), told or (lambda what, done, total: None)
     scenes = LAYOUTS[layout](root)
-    figures: dict[str, Metrics] = {}
-    pooled = Counters(scenes[0].kind)
+    figures: dict[Evidence, dict[str, Metrics]] = {}
+    pooled: dict[Evidence, Counters] = {}
     if rotate_crop:
         options = replace(options, resize=ROTATED_SIZE, crop=None)
     for scene in scenes:
@@ -87,11 +87,16 @@ def evaluate(
             counters = _measured(prepared, options, hardware, told, download, stop)
         if counters is None:
             break
-        figures[scene.name] = counters.metrics()
-        pooled.merge(counters)
-    published = published_for(layout, options.settings, rotate_crop=rotate_crop, scenes=figures)
-    method = options.settings.for_footage(clocked=scenes[0].fps is not None).method
-    return Results(layout, method, options.settings.backbone, figures, pooled.metrics(), published)
+        for evidence, counted in counters.items():
+            figures.setdefault(evidence, {})[scene.name] = counted.metrics()
+            pooled.setdefault(evidence, Counters(scene.kind)).merge(counted)
+    rows = {evidence: Scenes(figures[evidence], pooled[evidence].metrics()) for evidence in figures}
+    if Evidence.COMBINED in rows:
+        whole = rows.pop(Evidence.COMBINED)
+        return Results(layout, "stillwatch", options.settings.backbone, whole.scenes, whole.pooled, parts=rows)
+    alone = rows.get(Evidence.APPEARANCE, Scenes({}, Counters(scenes[0].kind).metrics()))
+    published = published_for(layout, options.settings, rotate_crop=rotate_crop, scenes=alone.scenes)
+    return Results(layout, "padim", options.settings.backbone, alone.scenes, alone.pooled, published)
 
 
 def _prepared(scene: Scene, rotate_crop: bool, seed: int, told: Told) -> AbstractContextManager[Scene]:
@@ -102,15 +107,16 @@ def _prepared(scene: Scene, rotate_crop: bool, seed: int, told: Told) -> Abstrac
 
 def _measured(
     scene: Scene, options: FitOptions, hardware: Hardware, told: Told, download: Progress | None, stop: Event
-) -> Counters | None:
-    """Counters of a scene; None when it was stopped before its end."""
+) -> dict[Evidence, Counters] | None:
+    """Counters of a scene, for each evidence; None when it was stopped before its end."""
     try:
         detector = _fitted(scene, options, hardware, told, download, stop)
     except ModelError:
         if stop.is_set():  # before there was enough for a model
             return None
         raise
-    counters = Counters(scene.kind)
+    kinds = Evidence if detector.model.has_motion else [Evidence.APPEARANCE]
+    counters = {evidence: Counters(scene.kind) for evidence in kinds}
     for number, footage in enumerate(scene.tests, start=1):
         if stop.is_set():
             return None
@@ -133,21 +139,27 @@ def _fitted(
     return Detector(result.model, result.engine)
 
 
-def _count(footage: LabelledFootage, detector: Detector, counters: Counters, fps: float | None) -> None:
-    """Score every frame of a recording, or one picture, against its truth."""
+def _count(
+    footage: LabelledFootage, detector: Detector, counters: Mapping[Evidence, Counters], fps: float | None
+) -> None:
+    """Score every frame of a recording, or one picture, against its truth; all evidence in one pass."""
     model, counted = detector.model, 0
     sampling = Sampling(model.geometry, motion=model.has_motion)
     (source,) = find_sources([footage.footage])
     with open_recording(source, input_fps=fps) as recording:
         clocked = has_clock(source, fps)
-        counters.begin(_view(model, recording.size) if clocked else None)
-        for scored in scored_frames(recording, sampling, detector, maps=True):
-            assert scored.anomaly_map is not None
-            frame = scored.frame
+        for one in counters.values():
+            one.begin(_view(model, recording.size) if clocked else None)
+        for found in evidence_frames(recording, sampling, detector):
+            frame = next(iter(found.values())).frame
             truth = _cut(footage.truth(frame.index, _uncropped(frame.source_size, model.geometry)), model.geometry)
-            counters.add(Observation(frame.index, frame.time_s, scored.score, scored.coarse), scored.anomaly_map, truth)
+            for evidence, said in found.items():
+                assert said.anomaly_map is not None
+                observation = Observation(frame.index, frame.time_s, said.score, said.coarse)
+                counters[evidence].add(observation, said.anomaly_map, truth)
             counted += 1
-        counters.end()
+        for one in counters.values():
+            one.end()
     footage.check_length(counted)
 
 

@@ -84,7 +84,7 @@ class Fitter:
         self._geometry, self._source_size = geometry, source_size
         self._fps, self._mask, self._a_day = fps, mask, a_day
         self._grid = network.positions(geometry.size)
-        self._smoothing = Smoothing(self._grid, geometry.size, settings.sigma_px, settings.upsampling)
+        self._smoothing = Smoothing(self._grid, geometry.size, self._settings.sigma, settings.upsampling)
         self._pending: list[tuple[float, Image, Motion | None]] = []
         self._held_out = HeldOut(Policy(), clocked=fps is not None, evidences=3 if self._settings.has_motion else 1)
         self._deviations: dict[Precision, float] = {}

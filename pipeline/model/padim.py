@@ -108,7 +108,7 @@ class Model:
     @property
     def smoothing(self) -> Smoothing:
         """How this model's distance maps become anomaly maps."""
-        return Smoothing(self.grid, self.geometry.size, self.settings.sigma_px, self.settings.upsampling)
+        return Smoothing(self.grid, self.geometry.size, self.settings.sigma, self.settings.upsampling)
 
 
 @dataclass(frozen=True, slots=True)

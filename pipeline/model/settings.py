@@ -30,6 +30,10 @@ class Precision(StrEnum):
     FLOAT16 = "float16"
 
 
+# σ where none is given.
+SIGMA_PX = {Method.PADIM: 4.0, Method.STILLWATCH: 1.0}
+
+
 @dataclass(frozen=True, slots=True)
 class Epsilon:
     """What is added to the diagonal of each covariance.
@@ -86,7 +90,8 @@ class Settings:
         epsilon: added to the diagonal of the covariances.
         shrinkage: share of each covariance that is the mean covariance of all positions, 0 to 1; the paper's is 0.
             None before a fit, which takes 0.7 for footage and 0.1 for pictures without a clock.
-        sigma_px: σ of the Gaussian that smooths the anomaly map.
+        sigma_px: σ of the Gaussian that smooths the anomaly map; None before a fit, which takes the paper's 4 for
+            "padim" and 1 for "stillwatch", whose people are small (docs/decisions/0009-motion.md).
         upsampling: how distance maps grow to picture size.
     """
 
@@ -100,7 +105,7 @@ class Settings:
     # Chosen by `python -m benchmarks.regularisation`: docs/decisions/0003-regularisation.md.
     epsilon: Epsilon = Epsilon(0.1)
     shrinkage: float | None = None
-    sigma_px: float = 4.0
+    sigma_px: float | None = None
     upsampling: Upsampling = "bilinear"
 
     def __post_init__(self) -> None:
@@ -108,7 +113,7 @@ class Settings:
             raise ConfigError(f"--grid is {self.grid}, expected 4 (the paper's), 8 or 16.")
         if self.shrinkage is not None and not 0 <= self.shrinkage <= 1:
             raise ConfigError(f"--shrinkage is {self.shrinkage:g}, expected 0 to 1.")
-        if not 0 <= self.sigma_px < 100:
+        if self.sigma_px is not None and not 0 <= self.sigma_px < 100:
             raise ConfigError(f"--sigma is {self.sigma_px:g}, expected 0 to 100 pixels.")
 
     @property
@@ -124,7 +129,12 @@ class Settings:
         """
         method = self.method if clocked else Method.PADIM
         shrinkage = (OF_FOOTAGE if clocked else OF_PICTURES) if self.shrinkage is None else self.shrinkage
-        return replace(self, method=method, shrinkage=shrinkage)
+        return replace(self, method=method, shrinkage=shrinkage, sigma_px=replace(self, method=method).sigma)
+
+    @property
+    def sigma(self) -> float:
+        """σ in pixels, as chosen or as the method has it."""
+        return SIGMA_PX[self.method] if self.sigma_px is None else self.sigma_px
 
     def with_changes(self, **changes: object) -> Settings:
         """A copy with other values; unknown names raise TypeError."""
@@ -138,5 +148,6 @@ PAPER = Settings(
     grid=4,
     epsilon=Epsilon(0.01, "absolute"),
     shrinkage=0.0,
+    sigma_px=4.0,
     upsampling="bicubic",
 )

@@ -17,6 +17,8 @@ from stillwatch.commands.evaluate import LAYOUTS as OFFERED
 from tests.stillwatch.conftest import SIZE, SMALL, THING, scene, write_clip
 from tests.stillwatch.running import Result, files_up_to, on_terminal_until, run
 
+# Of appearance alone.
+PLAIN = (*SMALL, "--method", "padim")
 FIGURES_OF_PIXELS = ["pixel_auroc", "aupro_30", "pixel_f1"]
 FIGURES_OF_FRAMES = ["frames", "frame_auroc", "frame_f1", "frame_caught_1", *FIGURES_OF_PIXELS]
 FIGURES_OF_EVENTS = ["rbdc", "tbdc", "stretches_found", "false_events", "normal_hours", "false_events_per_day"]
@@ -55,7 +57,7 @@ def ucsd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def evaluated(ucsd: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Result, Path]:
     """What it said with --json, and the folder it wrote."""
     folder = tmp_path_factory.mktemp("evaluate")
-    return run("evaluate", "ucsd", ucsd, *SMALL, "--json", "-o", "results", cwd=folder), folder / "results"
+    return run("evaluate", "ucsd", ucsd, *PLAIN, "--json", "-o", "results", cwd=folder), folder / "results"
 
 
 def test_json_has_the_keys_that_scripts_rely_on(evaluated: tuple[Result, Path]) -> None:
@@ -83,7 +85,7 @@ def test_the_folder_has_the_same_for_scripts_and_for_people(evaluated: tuple[Res
 
 def test_people_get_a_table(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
     figures = json.loads(evaluated[0].out)["scenes"]["UCSDped3"]
-    done = run("evaluate", "ucsd", ucsd, *SMALL, cwd=tmp_path)
+    done = run("evaluate", "ucsd", ucsd, *PLAIN, cwd=tmp_path)
     heading, *tables = done.out.splitlines()
     assert (done.code, done.err) == (0, "")
     assert heading == "layout ucsd, method padim, backbone efficientnet_lite0"
@@ -98,7 +100,7 @@ def test_people_get_a_table(evaluated: tuple[Result, Path], ucsd: Path, tmp_path
 
 
 def test_markdown_is_what_the_folder_has(evaluated: tuple[Result, Path], ucsd: Path, tmp_path: Path) -> None:
-    done = run("evaluate", "ucsd", ucsd, *SMALL, "--markdown", cwd=tmp_path)
+    done = run("evaluate", "ucsd", ucsd, *PLAIN, "--markdown", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert done.out == (evaluated[1] / "evaluation.md").read_text("utf-8")
 
@@ -109,7 +111,7 @@ def test_footage_of_your_own_needs_labels_alone(tmp_path: Path) -> None:
     write_clip(tmp_path / "mine" / "train" / "monday.mp4", scene(6))
     write_clip(tmp_path / "mine" / "test" / "tuesday.mp4", [*scene(1, seed=1), *scene(1, seed=2, thing=True)])
     (tmp_path / "mine" / "labels" / "tuesday.csv").write_text("label\n" + "0\n" * 10 + "1\n" * 10)
-    done = run("evaluate", "folder", "mine", *SMALL, "--fps", "10", "--json", cwd=tmp_path)
+    done = run("evaluate", "folder", "mine", *PLAIN, "--fps", "10", "--json", cwd=tmp_path)
     assert (done.code, done.err) == (0, "")
     assert json.loads(done.out)["scenes"] == {
         "mine": {
@@ -169,9 +171,40 @@ def test_rotated_and_cropped_pictures_depend_on_the_seed_alone(tmp_path: Path) -
     assert set(json.loads(first.out)["scenes"]["nut"]) == FIGURES_OF_IMAGES
 
 
+def test_footage_without_labels_is_evaluated_on_artificial_anomalies(clip: Path, tmp_path: Path) -> None:
+    command = ("evaluate", "synthetic", clip, *PLAIN, "--fps", "10", "--folds", "2", "--clips", "1")
+    done = run(*command, "--json", "-o", "results", cwd=tmp_path)
+    found = json.loads(done.out)
+    assert (done.code, done.err) == (0, "")
+    assert (found["layout"], found["folds"], found["normal_frames"]) == ("synthetic", 2, 120)
+    box = found["evidence"]["appearance"]["box"]
+    assert list(box) == ["frames", "frame_auroc", "frame_caught_1", "after_1"]
+    assert box["frames"] == 48
+    assert (tmp_path / "results" / "evaluation.json").read_text("utf-8") == done.out
+    lines = (tmp_path / "results" / "evaluation.md").read_text("utf-8").splitlines()
+    assert lines[2] == "| kind | frames | frame_auroc | frame_caught_1 | pixel_auroc | after_1 |"
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ("synthetic", "gate.mp4", "--fps", "10", "--folds", "3"),
+            "a part of the footage that is held out has 40 frames in a row, a clip is made of 60; name longer footage, "
+            "or use fewer --folds or more --fps.",
+        ),
+        (("ucsd", ".", "--clips", "1"), "--clips is for the synthetic layout, not ucsd; leave it out."),
+        (("ucsd", ".", "other"), "other: the ucsd layout has one folder; evaluate one after the other."),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said_in_a_sentence(options: tuple[str, ...], sentence: str, footage: Path) -> None:
+    assert run("evaluate", *options, *SMALL, cwd=footage) == Result(2, "", f"Error: {sentence}\n")
+
+
 def test_the_command_offers_every_layout_in_the_order_of_its_help(tmp_path: Path) -> None:
     listed = run("evaluate", "--help", cwd=tmp_path).out.partition("ROOT is arranged:\n")[2].partition("\n\n")[0]
-    assert tuple(line.split()[0] for line in listed.splitlines()) == OFFERED == tuple(LAYOUTS)
+    assert tuple(line.split()[0] for line in listed.splitlines()) == (*OFFERED, "synthetic")
+    assert tuple(LAYOUTS) == OFFERED
 
 
 def commands_of_the_guide() -> list[str]:

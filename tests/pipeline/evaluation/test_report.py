@@ -10,7 +10,8 @@ from pipeline.evaluation.events import EventFigures
 from pipeline.evaluation.metrics import FrameFigures, PixelFigures
 from pipeline.evaluation.published import Published
 from pipeline.evaluation.regions import RegionFigures
-from pipeline.evaluation.report import Metrics, Results, as_json, as_markdown, as_text
+from pipeline.evaluation.report import Metrics, Results, Scenes, as_json, as_markdown, as_text
+from pipeline.model.padim import Evidence
 
 NO_PIXELS, NO_REGIONS, NO_EVENTS = (
     PixelFigures(None, None, None),
@@ -40,6 +41,19 @@ PAPER = Published("paper", "Defard et al., table III", {"screw": {"pixel_auroc":
 PEER = Published("peer", "its README", {"screw": {"image_auroc": 0.759, "pixel_auroc": 0.978}}, {})
 PLAIN = Metrics(1200, frame_auroc=0.91249, frame_f1=0.8, pixel_auroc=0.9375, aupro_30=0.75, pixel_f1=0.41)
 BESIDE = Results("mvtec", "padim", "resnet18", {"screw": PLAIN, "nut": PLAIN}, PLAIN, (PAPER, PEER))
+
+FIRST, SECOND, ALL = (Metrics(10, frame_auroc=auroc) for auroc in (0.5, 0.75, 0.625))
+OF_BOTH = Results(
+    "ucsd",
+    "stillwatch",
+    "resnet18",
+    {"ped1": SECOND, "ped2": SECOND},
+    SECOND,
+    parts={
+        Evidence.APPEARANCE: Scenes({"ped1": FIRST, "ped2": SECOND}, ALL),
+        Evidence.MOTION: Scenes({"ped1": SECOND, "ped2": FIRST}, ALL),
+    },
+)
 
 
 def test_mean_is_over_the_scenes_that_have_a_figure_and_counts_are_added_up() -> None:
@@ -208,3 +222,33 @@ def test_json_keeps_published_figures_apart_from_ours() -> None:
         },
     }
     assert found["mean"] == PLAIN.present() | {"frames": 2400}
+
+
+def test_a_score_of_two_parts_has_three_rows_a_scene() -> None:
+    assert as_text(OF_BOTH).splitlines()[2:] == [
+        "scene              frames  frame_auroc",
+        "ped1 combined          10        0.750",
+        "ped1 appearance        10        0.500",
+        "ped1 motion            10        0.750",
+        "ped2 combined          10        0.750",
+        "ped2 appearance        10        0.750",
+        "ped2 motion            10        0.500",
+        "mean combined          20        0.750",
+        "mean appearance        20        0.625",
+        "mean motion            20        0.625",
+        "pooled combined        10        0.750",
+        "pooled appearance      10        0.625",
+        "pooled motion          10        0.625",
+    ]
+
+
+def test_json_has_the_score_s_figures_where_they_always_are_and_the_parts_beside_them() -> None:
+    found = json.loads(as_json(OF_BOTH))
+    assert list(found) == ["layout", "method", "backbone", "scenes", "mean", "pooled", "parts"]
+    assert found["mean"] == {"frames": 20, "frame_auroc": 0.75}
+    assert list(found["parts"]) == ["appearance", "motion"]
+    assert found["parts"]["motion"] == {
+        "scenes": {"ped1": {"frames": 10, "frame_auroc": 0.75}, "ped2": {"frames": 10, "frame_auroc": 0.5}},
+        "mean": {"frames": 20, "frame_auroc": 0.625},
+        "pooled": {"frames": 10, "frame_auroc": 0.625},
+    }

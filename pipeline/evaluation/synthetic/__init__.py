@@ -1,0 +1,1 @@
+"""Artificial anomalies in normal footage, for whoever has no labels."""
