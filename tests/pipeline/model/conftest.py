@@ -97,3 +97,19 @@ def model(network: EmbeddingNetwork, engine: Engine) -> Model:
     for number, frame in enumerate(pictures(40)):
         fitter.add(frame, number / 5)
     return fitter.finish(8.0, resumable=True)
+
+
+def alike_in_motion(found: Model, expected: Model) -> None:
+    """Models that saw the same frames know the same of what moves, but for rounding."""
+    assert found.motion is not None
+    assert expected.motion is not None
+    assert found.movers is not None
+    assert expected.movers is not None
+    np.testing.assert_allclose(found.motion.mean, expected.motion.mean, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.motion.whitening, expected.motion.whitening, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found.movers.factors, expected.movers.factors, rtol=1e-5, atol=1e-5)
+    later = torch.from_numpy(np.random.RandomState(5).normal(0, 1, (3, *found.gaussians.mean.shape)).astype(np.float32))
+    distances, others = (
+        movers.gaussians.distances(movers.by_rows(later)) for movers in (found.movers, expected.movers)
+    )
+    torch.testing.assert_close(distances, others, rtol=1e-3, atol=1e-3)

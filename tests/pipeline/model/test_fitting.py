@@ -23,12 +23,12 @@ from pipeline.model.merging import merge_models
 from pipeline.model.model_file import load_model, save_model
 from pipeline.model.movers import foreign
 from pipeline.model.padim import Model
-from pipeline.model.settings import Epsilon, Precision
+from pipeline.model.settings import Epsilon, Method, Precision
 from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import QUANTILE, Block, calibrated
 from pipeline.types import Geometry, Image
 from tests.pipeline.model import plain
-from tests.pipeline.model.conftest import SIZE, SMALL, fitter_of, pictures
+from tests.pipeline.model.conftest import SIZE, SMALL, alike_in_motion, fitter_of, pictures, walked
 
 Floats = NDArray[np.float64]
 
@@ -461,3 +461,68 @@ def test_a_model_without_moments_cannot_be_resumed(network: EmbeddingNetwork, en
     assert str(caught.value) == (
         "the model to resume was saved without its moments; fit it again with --resumable to go on later."
     )
+
+
+# Motion
+
+
+def moving_fit(
+    network: EmbeddingNetwork, engine: Engine, part: slice, resumed: Model | None = None, *, known: bool = True
+) -> Model:
+    """A resumable model of some frames of footage in which somebody walks."""
+    frames, motions = walked(FRAMES, seed=3)
+    fitter = fitter_of(network, engine, resumed)
+    for number, (frame, motion) in enumerate(zip(frames[part], motions[part], strict=True), part.start):
+        fitter.add(frame, number / FPS, motion if known else None)
+    return fitter.finish(10.0, resumable=True)
+
+
+@pytest.fixture(scope="module")
+def moving_at_once(network: EmbeddingNetwork, engine: Engine) -> Model:
+    return moving_fit(network, engine, slice(0, FRAMES))
+
+
+@pytest.mark.parametrize("cut", [27, 96, 150])
+def test_a_resumed_fit_knows_of_motion_what_one_go_does(
+    moving_at_once: Model, network: EmbeddingNetwork, engine: Engine, cut: int, tmp_path: Path
+) -> None:
+    save_model(moving_fit(network, engine, slice(0, cut)), tmp_path / "first.stillwatch")
+    first = load_model(tmp_path / "first.stillwatch")
+    resumed = moving_fit(network, engine, slice(cut, FRAMES), first)
+    alike_in_motion(resumed, moving_at_once)
+    assert apart(resumed.gaussians, moving_at_once.gaussians, engine) <= 1e-4
+    assert sum(block.frames for block in resumed.blocks) == FRAMES
+
+
+@pytest.mark.parametrize("batch", [7, 1000])
+def test_blocks_of_motion_end_where_they_end_for_any_batch(
+    moving_at_once: Model, network: EmbeddingNetwork, engine: Engine, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "BATCH", batch)
+    model = moving_fit(network, engine, slice(0, FRAMES))
+    alike_in_motion(model, moving_at_once)
+    for found, expected in zip(model.blocks, moving_at_once.blocks, strict=True):
+        for kind, other in zip(found.tails, expected.tails, strict=True):
+            assert kind.tail == pytest.approx(other.tail, rel=1e-3)
+            assert kind.lingering == pytest.approx(other.lingering, rel=1e-3)
+            assert kind.usual == pytest.approx(other.usual, rel=1e-3)
+    assert model.threshold.motion == pytest.approx(moving_at_once.threshold.motion, rel=1e-3)
+    assert model.threshold.powers == pytest.approx(moving_at_once.threshold.powers, rel=1e-3)
+
+
+def test_motion_leaves_what_is_learned_of_places_as_it_is(
+    moving_at_once: Model, network: EmbeddingNetwork, engine: Engine
+) -> None:
+    without = moving_fit(network, engine, slice(0, FRAMES), known=False)
+    assert torch.equal(without.gaussians.mean, moving_at_once.gaussians.mean)
+    assert torch.equal(without.gaussians.whitening, moving_at_once.gaussians.whitening)
+    # Nobody was seen to move: how movers look is not known, and any motion is news.
+    assert without.has_motion
+    assert without.movers is None
+    assert without.threshold.motion == (3.0, 3.0)
+
+
+def test_pictures_without_a_clock_have_no_motion(network: EmbeddingNetwork, engine: Engine, footage: Image) -> None:
+    model = fit(network, engine, footage[:40], fps=None)
+    assert (model.settings.method, model.has_motion) == (Method.PADIM, False)
+    assert (model.motion, model.movers, model.moving, model.threshold.motion) == (None, None, None, ())

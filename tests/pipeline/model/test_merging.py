@@ -16,7 +16,7 @@ from pipeline.model.padim import Model
 from pipeline.model.settings import Precision
 from pipeline.model.threshold import calibrated
 from pipeline.types import Geometry, Image
-from tests.pipeline.model.conftest import SIZE, SMALL, fitter_of, pictures
+from tests.pipeline.model.conftest import SIZE, SMALL, alike_in_motion, fitter_of, pictures, walked
 
 FRAMES = 150
 
@@ -118,3 +118,20 @@ def test_a_merge_offers_the_precisions_of_all(model: Model) -> None:
     both = replace(model, precisions=(Precision.FLOAT32, Precision.BFLOAT16))
     assert merge_models([both, both]).precisions == both.precisions
     assert merge_models([both, model]).precisions == model.precisions
+
+
+def test_a_merge_knows_of_motion_what_one_go_does(network: EmbeddingNetwork, engine: Engine) -> None:
+    frames, motions = walked(FRAMES, seed=3)
+
+    def fitted(part: slice) -> Model:
+        fitter = fitter_of(network, engine)
+        for number, (frame, motion) in enumerate(zip(frames[part], motions[part], strict=True), part.start):
+            fitter.add(frame, number / 5, motion)
+        return fitter.finish(10.0, resumable=True)
+
+    at_once = fitted(slice(0, FRAMES))
+    merged = merge_models([fitted(slice(60, FRAMES)), fitted(slice(0, 60))])
+    alike_in_motion(merged, at_once)
+    assert len(merged.threshold.motion) == len(merged.threshold.powers) == 2
+    assert all(len(block.motion) == 2 for block in merged.blocks)
+    assert merged.threshold.provisional
