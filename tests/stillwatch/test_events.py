@@ -58,7 +58,10 @@ def test_what_is_normal_is_no_event(tuesday: Path, model: Path, tmp_path: Path) 
     result = replay(tuesday, "--no-heatmap", model=model, cwd=tmp_path)
     assert result.events == []
     assert result.files == ["events.json", "report.html", "scores.csv", "summary.json"]
-    assert "  events     0; 0 frames above 1, 0.0%\n" in result.done.out
+    # The square jumps back every 3 s: that is above 1 for a frame at most, and no event.
+    assert re.search(
+        r"^  events     0; (0 frames above 1, 0\.0|1 frame above 1, 1\.7)%$", result.done.out, re.MULTILINE
+    )
 
 
 def test_the_entries_have_the_keys_of_the_page_in_an_order_that_does_not_change(visited: Replayed) -> None:

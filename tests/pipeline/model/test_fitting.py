@@ -106,7 +106,7 @@ def later_blocks(edges: Sequence[int]) -> list[HeldOut]:
     return [HeldOut(np.arange(begin, end), np.arange(begin)) for begin, end in itertools.pairwise(edges)]
 
 
-def maps_of(embeddings: Floats, held_out: HeldOut, shrinkage: float) -> Floats:
+def maps_of(embeddings: Floats, held_out: HeldOut, shrinkage: float, sigma_px: float = 4.0) -> Floats:
     """(B, H, W) anomaly maps of the scored frames; every covariance from the seen ones, inverted, in float64."""
     seen, scored = embeddings[held_out.seen], embeddings[held_out.scored]
     own = np.stack([np.cov(seen[:, position], rowvar=False) for position in range(seen.shape[1])])
@@ -118,7 +118,7 @@ def maps_of(embeddings: Floats, held_out: HeldOut, shrinkage: float) -> Floats:
     inverse = np.stack([scipy.linalg.inv(one) for one in covariance])
     distances = np.sqrt(np.einsum("npd,pde,npe->np", delta, inverse, delta))
     grid = torch.from_numpy(distances.reshape(-1, 6, 8).astype(np.float32))
-    return Smoothing((6, 8), SIZE).reference(grid).double().numpy()
+    return Smoothing((6, 8), SIZE, sigma_px).reference(grid).double().numpy()
 
 
 def scores_in(maps: Floats) -> list[float]:
@@ -181,7 +181,7 @@ def test_fewer_than_are_held_are_cross_validated_all_the_same(
 
 def test_of_footage_the_peaks_of_moments_and_of_what_lingers_are_kept(at_once: Model, embeddings: Floats) -> None:
     times_s = [number / FPS for number in range(FRAMES)]
-    maps = np.concatenate([maps_of(embeddings, part, 0.7) for part in [*folds_of(64), *later_blocks(EDGES)]])
+    maps = np.concatenate([maps_of(embeddings, part, 0.7, 1.0) for part in [*folds_of(64), *later_blocks(EDGES)]])
     scores = scores_in(maps)
     # What lingers is followed from block to block.
     stays = plain.lingering(times_s, list(cells_in(maps)), 2.0)
@@ -292,7 +292,7 @@ def test_footage_and_pictures_have_shrinkages_of_their_own(
 def test_a_model_says_what_it_was_made_of(at_once: Model, network: EmbeddingNetwork, footage: Image) -> None:
     assert at_once.channels == network.channels
     assert at_once.weights_digest == network.backbone.digest
-    settings = SMALL.with_changes(shrinkage=0.7)
+    settings = SMALL.with_changes(shrinkage=0.7, sigma_px=1.0)
     assert (at_once.settings, at_once.geometry, at_once.source_size) == (settings, Geometry(SIZE), (96, 128))
     assert (at_once.footage_s, at_once.fps, at_once.merged, at_once.mask) == (10.0, 5.0, False, None)
     assert (at_once.precision, at_once.precisions) == (Precision.FLOAT32, (Precision.FLOAT32,))
@@ -386,7 +386,7 @@ def test_a_mask_leaves_scores_to_what_lies_outside(
     assert masked.mask is mask
     assert masked.moments is None
     assert apart(masked.gaussians, at_once.gaussians, engine) == 0
-    maps = np.concatenate([maps_of(embeddings, fold, 0.7) for fold in folds_of(64)]) * ~mask
+    maps = np.concatenate([maps_of(embeddings, fold, 0.7, 1.0) for fold in folds_of(64)]) * ~mask
     expected = plain.peaks([number / FPS for number in range(64)], scores_in(maps), 2.0, 1.0)
     assert masked.blocks[0].tail == pytest.approx(expected, rel=1e-4)
     for found, whole in zip(masked.blocks, at_once.blocks, strict=True):
