@@ -70,7 +70,7 @@ def alerter_deaths(footage: Path, seconds: float) -> dict[str, float]:
             "deaths": deaths,
             "events_of_replay": len(wanted),
             "events": len(found),
-            "events_that_differ": len({name for name, _ in wanted} ^ {one.index for one in found}),
+            "events_that_differ": len({name for name, *_ in wanted} ^ {one.index for one in found}),
             "clips": sum(one.clip is not None and (stage.site.storage / one.clip).is_file() for one in found),
             "started": sum(b'"state":"started"' in one for one in told),
             "ended": sum(b'"state":"ended"' in one for one in told),

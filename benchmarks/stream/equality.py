@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +27,7 @@ class Kept:
     camera: str
     index: str
     score: float
+    motion: float | None
     clip: str | None
 
 
@@ -34,7 +36,8 @@ def equality(footage: Path, seconds: float, cameras: int = 1) -> dict[str, float
     with Stage(footage, cameras, seconds, camera={"pace": "fast"}) as stage:
         wanted = replayed(stage, stage.names[0])
         with open(stage.folder / "replayed" / "scores.csv", encoding="utf-8") as file:
-            raw = [float(row["raw_score"]) for row in csv.DictReader(file)]
+            rows = list(csv.DictReader(file))
+        raw = [float(row["raw_score"]) for row in rows]
         stage.start("scorer")
         stage.start("alerter")
         stage.start_decoders()
@@ -53,13 +56,29 @@ def equality(footage: Path, seconds: float, cameras: int = 1) -> dict[str, float
             "missing": len(raw) * cameras - len(tally.scores),
             "twice": tally.repeats,
             "largest_difference": max(differences),
+            "largest_difference_of_parts": max(_of_parts(tally, rows), default=0.0),
             "events": len(wanted),
             "events_that_differ": sum(_differing(stage, name, wanted) for name in stage.names),
         }
 
 
-def replayed(stage: Stage, name: str) -> list[tuple[str, float]]:
-    """The events of a camera's recording as `replay` finds them: ids without camera and number, and scores."""
+def _of_parts(tally: Tally, rows: Sequence[Mapping[str, str]]) -> list[float]:
+    """Differences between the parts that are motion, in units of the threshold.
+
+    A row whose score is that of what lingers has its parts; such frames are passed over.
+    """
+    differences = []
+    for key, parts in tally.parts.items():
+        row = rows[key[2]] if key[2] < len(rows) else {}
+        if parts.motion is None or parts.appearance is None or not row.get("motion"):
+            continue
+        if abs(parts.appearance + parts.motion - float(row["score"])) <= 1e-4 * float(row["score"]):
+            differences.append(abs(parts.motion - float(row["motion"])))
+    return differences
+
+
+def replayed(stage: Stage, name: str) -> list[tuple[str, float, float | None]]:
+    """The events of a camera's recording as `replay` finds them: ids without camera and number, scores, their motion."""
     camera = stage.site.cameras[name]
     model = load_model(stage.site.model_of(camera))
     hardware = choose_hardware(device="cpu")
@@ -67,14 +86,17 @@ def replayed(stage: Stage, name: str) -> list[tuple[str, float]]:
     out = stage.folder / "replayed"
     replay(tasks, lambda fitted: load_detector(fitted, hardware), out, ReplayOptions(heatmap=False))
     events = json.loads((out / "events.json").read_text("utf-8"))
-    return sorted((_index(event["id"], name), event["score"]) for event in events)
+    return sorted((_index(event["id"], name), event["score"], event["motion"]) for event in events)
 
 
 def events_of(stage: Stage) -> list[Kept]:
     """Events that have ended, as the alerts say."""
     told = [json.loads(fields[b"alert"]) for _, fields in stage.connection.do("XRANGE", ALERTS, "-", "+")]
     ended = [one for one in told if one["state"] == "ended" and one["kind"] != "camera"]
-    return [Kept(one["camera"], _index(one["event"], one["camera"]), one["score"], one.get("clip")) for one in ended]
+    return [
+        Kept(one["camera"], _index(one["event"], one["camera"]), one["score"], one.get("motion"), one.get("clip"))
+        for one in ended
+    ]
 
 
 def _index(event: str, camera: str) -> str:
@@ -82,9 +104,10 @@ def _index(event: str, camera: str) -> str:
     return event.removeprefix(f"{camera}-").split("-", 1)[1]
 
 
-def _differing(stage: Stage, camera: str, wanted: list[tuple[str, float]]) -> int:
-    found = sorted((one.index, one.score) for one in events_of(stage) if one.camera == camera)
+def _differing(stage: Stage, camera: str, wanted: list[tuple[str, float, float | None]]) -> int:
+    found = sorted((one.index, one.score, one.motion) for one in events_of(stage) if one.camera == camera)
     same = len(found) == len(wanted) and all(
-        a[0] == b[0] and abs(a[1] - b[1]) <= 1e-4 * b[1] for a, b in zip(found, wanted, strict=True)
+        a[0] == b[0] and abs(a[1] - b[1]) <= 1e-4 * b[1] and abs((a[2] or 0) - (b[2] or 0)) <= 1e-2 * b[1]
+        for a, b in zip(found, wanted, strict=True)
     )
     return 0 if same else max(len(found), len(wanted), 1)

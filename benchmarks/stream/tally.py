@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from pipeline.errors import BusError
+from pipeline.parts import Parts
 from workers.bus.connection import Address, Connection
 from workers.bus.keys import Keys
 from workers.bus.messages import Dropped, Ended, ScoreMessage, score_message
@@ -23,7 +24,8 @@ class Tally:
     """Reads the scores of cameras in a thread; a context manager.
 
     Attributes:
-        scores: messages by (camera, epoch, index).
+        scores: when a frame was captured and scored, its raw score and model, by (camera, epoch, index).
+        parts: how its score was made of appearance and motion, by the same.
         drops: reasons by the same.
         repeats: entries beyond the first of a frame.
         ends: how many frames an epoch had, by (camera, epoch).
@@ -34,6 +36,7 @@ class Tally:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._read, daemon=True)
         self.scores: dict[tuple[str, int, int], tuple[float, float, float, str]] = {}
+        self.parts: dict[tuple[str, int, int], Parts] = {}
         self.drops: dict[tuple[str, int, int], str] = {}
         self.ends: dict[tuple[str, int], int] = {}
         self.repeats = 0
@@ -110,4 +113,5 @@ class Tally:
         if isinstance(message, Dropped):
             self.drops[key] = str(message.reason)
         else:
+            self.parts[key] = message.parts
             self.scores[key] = (message.captured_at, message.scored_at, message.raw_score, message.model)

@@ -15,6 +15,10 @@ from pipeline.types import HIGHEST, SHARE_STEPS, STEPS_A_DOUBLING, CoarseMap
 __all__ = ["Combined", "Combiner"]
 
 MASKED = np.uint8(CoarseMap.MASKED)
+# Steps from the level of a cell's score, the larger of both parts, down to that of appearance, by the share of motion
+# in 255ths: where that is the larger one, appearance is (1 - share) / share of it.
+_SHARES = np.arange(SHARE_STEPS + 1) / SHARE_STEPS
+_BELOW = np.rint(np.log2(np.maximum(_SHARES / np.maximum(1 - _SHARES, 1e-9), 1)) * STEPS_A_DOUBLING).astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,6 +68,8 @@ class Combined:
 class Combiner:
     """Adds what lingers to the frames of one recording.
 
+    What lies there looks strange for as long, and does not move: so only appearance lingers.
+
     Args:
         lingering: its threshold as a share of the threshold of a moment, 1 or less.
         gap_s: longer gaps between frames begin anew.
@@ -78,7 +84,7 @@ class Combiner:
         """Combine the next frame, of whose score a share is motion."""
         seen = coarse.levels != MASKED
         moment = np.where(seen, coarse.levels, np.uint8(0))
-        least = self._lingering.add(time_s, moment) if self._lift else None
+        least = self._lingering.add(time_s, _appearance(moment, coarse)) if self._lift else None
         if least is None:
             return Combined(score, moment, np.zeros_like(moment), int(seen.sum()), motion, coarse.shares)
         lifted = np.minimum(least.astype(np.int16) + self._lift, HIGHEST).astype(np.uint8)
@@ -97,3 +103,10 @@ class Combiner:
     def resume(self, state: Iterable[tuple[float, NDArray[np.uint8]]]) -> None:
         """Go on where another was."""
         self._lingering.resume(state)
+
+
+def _appearance(moment: NDArray[np.uint8], coarse: CoarseMap) -> NDArray[np.uint8]:
+    """Levels of appearance in cells of such levels of the larger of both."""
+    if coarse.shares is None:
+        return moment
+    return np.asarray(np.maximum(moment.astype(np.int16) - _BELOW[coarse.shares], 0), np.uint8)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -209,24 +209,19 @@ def calibrated(
     least = max(LEAST, foreign * min(1.0, (FIRST_S / seconds) ** FADING))
     leasts = (least, *(LEAST_MOTION for _ in used[0].motion))
     allowed = max(a_day, fewest) / len(leasts)
-    levels = [
-        _Levels.of([block.tails[number] for block in used], seconds, allowed, least)
-        for number, least in enumerate(leasts)
-    ]
-    powers = _powers(used, frames, [level.moment for level in levels])
-    # One share serves all evidence: alerting looks at what is above it, whatever it is of.
-    lingering = max(level.lingering**power for level, power in zip(levels, (1.0, *powers), strict=True))
-    stays = [lingering ** (1 / power) for power in (1.0, *powers)]
-    pairs = list(zip(levels, stays, strict=True))
-    expected = max(math.fsum(level.rate_a_day(share) for level, share in pairs), fewest)
-    low, high = (math.fsum(level.plausible_a_day(share, quantile) for level, share in pairs) for quantile in INTERVAL)
+    tails = [[block.tails[number] for block in used] for number in range(len(leasts))]
+    # Alerting looks at how appearance lingers, and at that alone.
+    tails[1:] = [[replace(tail, lingering=()) for tail in of_one] for of_one in tails[1:]]
+    levels = [_Levels.of(of_one, seconds, allowed, least) for of_one, least in zip(tails, leasts, strict=True)]
+    expected = max(math.fsum(level.rate_a_day() for level in levels), fewest)
+    low, high = (math.fsum(level.plausible_a_day(quantile) for level in levels) for quantile in INTERVAL)
     return Threshold(
         value=levels[0].moment,
         frames=frames,
         held_out_s=round(seconds, 3),
-        lingering=lingering,
+        lingering=levels[0].lingering,
         motion=tuple(level.moment for level in levels[1:]),
-        powers=powers,
+        powers=_powers(used, frames, [level.moment for level in levels]),
         asked_a_day=a_day,
         expected_a_day=expected,
         interval_a_day=(low, max(high, expected)),
@@ -262,16 +257,16 @@ class _Levels:
         tail = _tail(sides[0], seconds, allowed)
         return cls(max(tail.score_at(allowed), least), 1.0, (tail,))
 
-    def rate_a_day(self, lingering: float) -> float:
+    def rate_a_day(self) -> float:
         """False events a day that are to be expected."""
-        return math.fsum(tail.rate_a_day(value) for tail, value in self._at(lingering))
+        return math.fsum(tail.rate_a_day(value) for tail, value in self._values())
 
-    def plausible_a_day(self, lingering: float, quantile: float) -> float:
+    def plausible_a_day(self, quantile: float) -> float:
         """A quantile of what is plausible for them."""
-        return math.fsum(tail.plausible_a_day(value, quantile) for tail, value in self._at(lingering))
+        return math.fsum(tail.plausible_a_day(value, quantile) for tail, value in self._values())
 
-    def _at(self, lingering: float) -> list[tuple[Tail, float]]:
-        return list(zip(self.tails, (self.moment, self.moment * lingering), strict=False))
+    def _values(self) -> list[tuple[Tail, float]]:
+        return list(zip(self.tails, (self.moment, self.moment * self.lingering), strict=False))
 
 
 def _powers(blocks: Sequence[Block], frames: int, moments: Sequence[float]) -> tuple[float, ...]:

@@ -296,13 +296,13 @@ def test_what_lingers_has_the_share_of_its_own_cell(model: Model, tmp_path: Path
     half = replace(model, threshold=replace(model.threshold, lingering=0.5))
     with watcher_of(half, tmp_path) as watcher:
         for number in range(40):
-            frame = moving(scored(number, THING, score=0.7), 0.8)
+            frame = moving(scored(number, THING, score=0.7), 0.4)
             # The frame's own highest, which moves on, has another share.
             watched = watcher.add(replace(frame, score=0.701, motion=0.2))
-            assert watched.motion == (0.8 if watched.score > 1 else 0.2)
+            assert watched.motion == (0.4 if watched.score > 1 else 0.2)
         assert watched.score > 1
         (one,) = watcher.finish()
-    assert one.event.motion == 0.8
+    assert one.event.motion == 0.4
 
 
 def test_an_event_that_a_cooldown_held_back_has_its_clip(model: Model, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from tests.pipeline.alerting.test_invariants import GEOMETRY, Film, films
 from tests.pipeline.alerting.test_storing import frames_of
 
 # Steps of 1/255 that have no rounding.
-MOVES, STANDS, BOTH = 0.8, 0.2, 0.6
+MOVES, STANDS, BOTH, LITTLE = 0.8, 0.2, 0.6, 0.4
 
 
 def halves(left: float, right: float) -> NDArray[np.float32]:
@@ -53,12 +53,31 @@ def test_what_is_raised_because_it_lingers_has_the_share_of_the_frame_it_is_seen
     bag: Things = {(14, 8, 2, 2): 0.7}
     watch = Watch(view=half, shares=halves(MOVES, STANDS)).show(LINGERING_S, bag)
     assert watch.seen.combined.score == 0.7
-    watch.shares = halves(MOVES, BOTH)
+    watch.shares = halves(MOVES, LITTLE)
     watch.show(0.2, bag)
     assert watch.seen.combined.score > 1
-    assert watch.seen.combined.motion == BOTH
+    assert watch.seen.combined.motion == LITTLE
     (event,) = watch.show(10, bag).show(10).end()
-    assert event.motion == BOTH
+    assert event.motion == LITTLE
+
+
+def test_what_keeps_moving_in_one_place_is_no_longer_unusual_for_that() -> None:
+    half = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
+    tree: Things = {(14, 8, 2, 2): 0.7}
+    watch = Watch(view=half, shares=halves(STANDS, MOVES)).show(20, tree)
+    assert watch.seen.combined.score == 0.7
+    assert watch.end() == []
+
+
+def test_what_looks_unusual_for_long_lingers_while_something_moves_before_it() -> None:
+    half = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
+    # By appearance the cell is at 0.7 all the time: 0.7 = 1.05 * (1 - 0.6) / 0.6.
+    watch = Watch(view=half, shares=halves(STANDS, STANDS)).show(3, {(14, 8, 2, 2): 0.7})
+    watch.shares = halves(STANDS, BOTH)
+    watch.show(0.4, {(14, 8, 2, 2): 1.05})
+    watch.shares = halves(STANDS, STANDS)
+    watch.show(4, {(14, 8, 2, 2): 0.7})
+    assert 1.3 < watch.seen.combined.score < 1.5
 
 
 def test_a_bag_beside_somebody_who_moves_keeps_a_share_of_its_own() -> None:

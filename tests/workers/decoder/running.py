@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.model.card import FORMAT_VERSION
 from pipeline.types import Size
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
@@ -94,14 +95,13 @@ def decoder_process(
 def model_file(path: Path, resize: Size, source: Size, *, motion: bool = False) -> None:
     """What a card is read from: a model file without tensors."""
     said: dict[str, object] = {
-        "format_version": 2,
+        "format_version": FORMAT_VERSION,
         "geometry": {"resize": resize},
         "source_size": source,
         "fps": 5,
         "threshold": {"value": 30.0},
+        "motion": motion,
     }
-    if motion:
-        said["motion"] = True
     head = json.dumps({"__metadata__": {"stillwatch": json.dumps(said)}}).encode()
     part = path.with_suffix(".part")
     part.parent.mkdir(parents=True, exist_ok=True)

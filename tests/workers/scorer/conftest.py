@@ -10,7 +10,7 @@ from pipeline.model.model_file import save_model
 from pipeline.model.padim import Model
 from pipeline.types import Image
 from tests.pipeline.video.clips import write_clip
-from tests.workers.scorer.running import Camera, fit, frames_of, scene, site_of
+from tests.workers.scorer.running import Camera, fit, frames_of, passing, scene, site_of
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.site.values import Site
@@ -29,8 +29,8 @@ def other_model(tmp_path_factory: pytest.TempPathFactory) -> Model:
 
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight seconds of the scene at 10 frames/s."""
-    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", scene(80, seed=5))
+    """Eight seconds of the scene at 10 frames/s, through which something goes."""
+    return write_clip(tmp_path_factory.mktemp("clip") / "clip.mp4", passing(scene(80, seed=5)))
 
 
 @pytest.fixture(scope="session")

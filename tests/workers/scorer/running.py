@@ -33,7 +33,21 @@ from workers.bus.status import StatusBoard
 from workers.scorer.worker import Scorer
 from workers.site.values import Site
 
-__all__ = ["EPOCH", "FPS", "IDLE_MS", "SIZE", "Camera", "fit", "frames_of", "hardware", "scoring", "site_of", "until"]
+__all__ = [
+    "EPOCH",
+    "FPS",
+    "IDLE_MS",
+    "SIZE",
+    "Camera",
+    "fit",
+    "frames_of",
+    "hardware",
+    "passing",
+    "scene",
+    "scoring",
+    "site_of",
+    "until",
+]
 
 DEADLINE_S = 40.0
 EPOCH, FPS = 1_795_000_000_000, 5.0
@@ -57,6 +71,14 @@ def scene(count: int, *, seed: int = 0) -> list[Image]:
     return [np.clip(ground + noise.normal(0, 4, ground.shape), 0, 255).astype(np.uint8) for _ in range(count)]
 
 
+def passing(pictures: list[Image]) -> list[Image]:
+    """The same with something bright that goes through them."""
+    for number, picture in enumerate(pictures):
+        left = number * (SOURCE[1] - 16) // len(pictures)
+        picture[30:46, left : left + 16] = 230
+    return pictures
+
+
 def fit(folder: Path, *, seed: int = 0, short_side: int = 64) -> Model:
     """A model of 12 s of the scene."""
     clip = write_clip(folder / f"scene-{seed}-{short_side}.mp4", scene(120, seed=seed))
@@ -67,7 +89,7 @@ def frames_of(clip: Path, model: Model) -> list[Frame]:
     """The frames of a recording as decoders and `replay` take them."""
     (source,) = find_sources([clip])
     with open_recording(source) as recording:
-        return list(recording.frames(Sampling(model.geometry, FPS)))
+        return list(recording.frames(Sampling(model.geometry, FPS, motion=model.has_motion)))
 
 
 def site_of(

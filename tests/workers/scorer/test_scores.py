@@ -22,24 +22,26 @@ from pipeline.types import Image
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
 from pipeline.video.sources import find_sources
-from tests.workers.scorer.running import FPS, Camera, hardware, scoring, site_of, until
+from tests.workers.scorer.running import FPS, Camera, frames_of, hardware, scoring, site_of, until
 from workers.bus.broker import EmbeddedBroker
 from workers.bus.connection import Connection
 from workers.site.values import Site
 
 
 def test_scores_are_those_of_a_replay(
-    site: Site, server: EmbeddedBroker, gate: Camera, clip: Path, model: Model, pictures: list[Image]
+    site: Site, server: EmbeddedBroker, gate: Camera, clip: Path, model: Model
 ) -> None:
-    gate.publish(pictures)
+    frames = frames_of(clip, model)
+    gate.publish([frame.pixels for frame in frames], motions=[frame.motion for frame in frames])
     with scoring(site, server):
-        until(lambda: len(gate.entries()) == len(pictures))
+        until(lambda: len(gate.entries()) == len(frames))
     scores = gate.scores()
     (source,) = find_sources([clip])
     with open_recording(source) as recording:
-        found = scored_frames(recording, Sampling(model.geometry, FPS), load_detector(model, hardware()))
-        with closing(found):
+        sampling = Sampling(model.geometry, FPS, motion=model.has_motion)
+        with closing(scored_frames(recording, sampling, load_detector(model, hardware()))) as found:
             replayed = list(found)
+    assert any(one.motion for one in replayed)
     assert sorted(scores) == [one.frame.index for one in replayed]
     for one in replayed:
         score = scores[one.frame.index]
@@ -47,7 +49,10 @@ def test_scores_are_those_of_a_replay(
         assert score.score == pytest.approx(one.score, rel=1e-6)
         assert score.peak == one.peak
         assert np.array_equal(score.coarse.levels, one.coarse.levels)
-        assert score.parts.share == one.motion
+        assert score.coarse.shares is not None
+        assert one.coarse.shares is not None
+        assert np.array_equal(score.coarse.shares, one.coarse.shares)
+        assert score.parts.share == pytest.approx(one.motion)
 
 
 def test_a_score_carries_what_the_model_says_of_motion(
@@ -179,6 +184,6 @@ def test_status_says_what_is_scored(site: Site, server: EmbeddedBroker, gate: Ca
         "fps_scored": "1.0",
         "last_score": str(round(last.score, 4)),
         "last_score_at": str(round(last.scored_at, 3)),
-        "last_appearance": "",
-        "last_motion": "",
+        "last_appearance": str(round(last.score, 4)),
+        "last_motion": "0.0",  # these frames came without
     }
