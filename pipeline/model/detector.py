@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from torch import Tensor
+
 from pipeline.errors import ModelError, ShapeError
 from pipeline.model.embedding import network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
 from pipeline.model.judging import Judge, joined
-from pipeline.model.moving import velocities_in
+from pipeline.model.moving import seen_in, shares_at
 from pipeline.model.moving_tensors import moving_tensors
 from pipeline.model.padim import Evidence, Model, Scores
 from pipeline.model.settings import Precision
 from pipeline.model.weights import Progress
 from pipeline.types import Image, Motion
+from pipeline.velocities import Velocities, velocities_of
 
 __all__ = ["Detector", "engine_for", "load_detector", "precision_for"]
 
@@ -51,36 +54,45 @@ class Detector:
         Raises:
             ShapeError: the frames are not of the model's size.
         """
-        return self.joined(self._appearance(frames), motions)
+        seen = self.seen(motions, len(frames))
+        return self.joined(self._appearance(frames, seen), seen)
 
     def evidence(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> dict[Evidence, Scores]:
         """As `score`, and what appearance and motion alone would say; all in the same units.
 
         Without a model of motion there is appearance alone.
         """
-        appearance = self._appearance(frames)
-        if not self.model.has_motion:
+        seen = self.seen(motions, len(frames))
+        appearance = self._appearance(frames, seen)
+        if seen is None:
             return {Evidence.APPEARANCE: appearance}
-        both, motion = joined(appearance, self._moving(motions, len(frames)), self.model)
+        both, motion = joined(appearance, self._judge.moving(seen), self.model)
         return {Evidence.COMBINED: both, Evidence.APPEARANCE: appearance, Evidence.MOTION: motion}
 
     def kinds(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> list[Scores]:
         """What each kind of evidence says, in standard deviations: appearance, and with motion speed and direction."""
-        return [self._appearance(frames), *self._moving(motions, len(frames))]
+        seen = self.seen(motions, len(frames))
+        appearance = self._appearance(frames, seen)
+        return [appearance] if seen is None else [appearance, *self._judge.moving(seen)]
 
-    def joined(self, appearance: Scores, motions: Sequence[Motion | None] | None) -> Scores:
+    def joined(self, appearance: Scores, seen: Velocities | None) -> Scores:
         """Scores of frames of which appearance has been judged."""
+        return appearance if seen is None else joined(appearance, self._judge.moving(seen), self.model)[0]
+
+    def seen(self, motions: Sequence[Motion | None] | None, count: int) -> Velocities | None:
+        """What moves in so many frames; None for a model without motion."""
         if not self.model.has_motion:
-            return appearance
-        return joined(appearance, self._moving(motions, len(appearance.raw_scores)), self.model)[0]
-
-    def _appearance(self, frames: Image) -> Scores:
-        self.check_shape(frames)
-        return self.scorer(self.engine.embed(frames))
-
-    def _moving(self, motions: Sequence[Motion | None] | None, count: int) -> list[Scores]:
+            return None
         known = [None] * count if motions is None else motions
-        return self._judge.moving(velocities_in(known, self.model.geometry.size))
+        return velocities_of(seen_in(known, self.model.geometry.size))
+
+    def shares(self, seen: Velocities | None) -> Tensor | None:
+        """How much of each position moves, as a scorer takes it."""
+        return None if seen is None else shares_at(seen, self.model.grid, self.engine.device)
+
+    def _appearance(self, frames: Image, seen: Velocities | None) -> Scores:
+        self.check_shape(frames)
+        return self.scorer(self.engine.embed(frames), self.shares(seen))
 
     def check_shape(self, frames: Image) -> None:
         """Refuse frames that are not (B, H, W, 3) at model size.

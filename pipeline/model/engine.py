@@ -26,7 +26,7 @@ from pipeline.model.smoothing import Smoothing
 from pipeline.process import available_cores
 from pipeline.types import Image, Size
 
-__all__ = ["Engine", "EngineKind", "Hardware", "Scorer", "build_engine", "choose_hardware"]
+__all__ = ["Engine", "EngineKind", "Hardware", "ScoredPart", "Scorer", "build_engine", "choose_hardware"]
 
 
 class EngineKind(StrEnum):
@@ -51,11 +51,19 @@ class Scorer(Protocol):
     def tensors(self) -> Sequence[Tensor]:
         """What it holds in memory."""
 
-    def distances(self, embeddings: Tensor) -> Tensor:
-        """(B, P) float32 distances of (B, P, D) float32 embeddings, both on the engine's device."""
+    def distances(self, embeddings: Tensor, shares: Tensor | None = None) -> Tensor:
+        """(B, P) float32 distances of (B, P, D) float32 embeddings, all on the engine's device.
 
-    def __call__(self, embeddings: Tensor) -> Scores:
-        """Scores of (B, P, D) float32 embeddings on the engine's device."""
+        Args:
+            shares: (B, h, w) how much of each position moves, 0 to 1; None where that is not known.
+        """
+
+    def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
+        """Scores of (B, P, D) float32 embeddings on the engine's device; `shares` as in `distances`."""
+
+
+# A camera's scorer, how many embeddings are its own, and how much of their positions moves.
+ScoredPart = tuple[Scorer, int, "Tensor | None"]
 
 
 class Engine(Protocol):
@@ -76,7 +84,7 @@ class Engine(Protocol):
     ) -> Scorer:
         """Make Gaussians ready for scoring; `mask` is (H, W), true where scores are ignored."""
 
-    def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
+    def score(self, embeddings: Tensor, parts: Sequence[ScoredPart]) -> list[Scores]:
         """Scores of (B, P, D) embeddings of several cameras: the first scorer's come first, so many, and so on."""
 
 

@@ -25,15 +25,15 @@ from pipeline.model.held_out import HeldOut
 from pipeline.model.judging import Judge
 from pipeline.model.memory import check_memory, held_frames
 from pipeline.model.motion import MotionGaussians
-from pipeline.model.movers import Movers, foreign
-from pipeline.model.moving import Moving, seen_in
+from pipeline.model.movers import Movers
+from pipeline.model.moving import Moving, seen_in, shares_at
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import LEAST, MIN_FRAMES, Block, calibrated
 from pipeline.policy import Policy
 from pipeline.types import Geometry, Image, Motion, Size
-from pipeline.velocities import velocities_of
+from pipeline.velocities import Velocities, velocities_of
 
 __all__ = ["Fitter"]
 
@@ -146,7 +146,7 @@ class Fitter:
             channels=self._network.channels,
             gaussians=gaussians.to("cpu"),
             epsilon=self._epsilon(),
-            threshold=calibrated(self._blocks, dims, foreign(gaussians, movers), self._a_day, provisional=self._merged),
+            threshold=calibrated(self._blocks, dims, gaussians.foreign(), self._a_day, provisional=self._merged),
             blocks=tuple(self._blocks),
             precision=self._engine.precision,
             precisions=self._precisions(),
@@ -173,10 +173,12 @@ class Fitter:
         if self._held is not None:
             self._held.add(times_s, frames, embeddings, planes)
         elif self._judge is not None:
-            scores = self._judge.scorer(embeddings)
+            seen = velocities_of(planes)
+            shares = self._shares(seen)
+            scores = self._judge.scorer(embeddings, shares)
             if not len(self._held_out):
-                self._try_precisions(frames, scores.raw_scores, *self._trial)
-            self._held_out.add(times_s, [scores, *self._judge.moving(velocities_of(planes))])
+                self._try_precisions(frames, shares, scores.raw_scores, *self._trial)
+            self._held_out.add(times_s, [scores, *self._judge.moving(seen)])
             self._moments.add(embeddings)
             if self._moving is not None:
                 self._moving.add(embeddings, planes, self._step_s)
@@ -205,12 +207,14 @@ class Fitter:
                 self._moving.remove(moving)
             gaussians, movers, judge = self._ready()
             self._merge(part, moving)
-            scores = judge.scorer(held.embeddings[begin:end])
             seen = velocities_of(np.stack(held.planes[begin:end]))
+            shares = self._shares(seen)
+            scores = judge.scorer(held.embeddings[begin:end], shares)
             self._held_out.add(held.times_s[begin:end], [scores, *judge.moving(seen)])
             if end == held.count:
                 frames = np.stack(list(held.last)[begin - end :])
-                self._try_precisions(frames, scores.raw_scores[-len(frames) :], gaussians, movers)
+                last = slice(-len(frames), None)
+                self._try_precisions(frames, shares[last], scores.raw_scores[last], gaussians, movers)
         self._blocks.append(self._held_out.block(held.count - edges[1]))
 
     def _moments_of(self, held: _Held, begin: int, end: int) -> tuple[Moments, Moving | None]:
@@ -239,12 +243,17 @@ class Fitter:
         self._trial = gaussians, movers
 
     def _try_precisions(
-        self, frames: Image, raw_scores: NDArray[np.float32], gaussians: Gaussians, movers: Movers | None
+        self,
+        frames: Image,
+        shares: torch.Tensor,
+        raw_scores: NDArray[np.float32],
+        gaussians: Gaussians,
+        movers: Movers | None,
     ) -> None:
         """Score frames that Gaussians and movers have not seen in each other precision."""
         for other in self._others:
             scorer = other.scorer(gaussians, self._smoothing, self._mask, movers)
-            difference = np.abs(scorer(other.embed(frames)).raw_scores - raw_scores)
+            difference = np.abs(scorer(other.embed(frames), shares).raw_scores - raw_scores)
             # Both are 0 on a frozen picture.
             self._deviations[other.precision] = float((difference / np.maximum(raw_scores, LEAST)).max())
 
@@ -258,6 +267,9 @@ class Fitter:
 
     def _learned_moving(self) -> tuple[Movers | None, MotionGaussians | None]:
         return (None, None) if self._moving is None else self._moving.learned(self._network.grid)
+
+    def _shares(self, seen: Velocities) -> torch.Tensor:
+        return shares_at(seen, self._grid, self._engine.device)
 
     def _no_moving(self) -> Moving | None:
         """Moments of nothing that moved; None where motion is not looked at."""

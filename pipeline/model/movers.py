@@ -1,9 +1,10 @@
 """How things look that move: Gaussians of the embeddings in which something moves, one for each row of the grid.
 
 People come to every place of a walkway, but not within the minutes that a camera was watched: where few were seen, the
-next one is far from the position's own Gaussian, and as far as anything that does not belong there. So an embedding is
-judged by the nearer of two: the position's own Gaussian, and that of all that moved in rows like its own. It is no
-nearer for that where hours of footage saw nobody: who comes there is news (docs/decisions/0009-motion.md).
+next one is far from the position's own Gaussian, and as far as anything that does not belong there. So where something
+moves, an embedding is judged by the nearer of two: the position's own Gaussian, and that of all that moved in rows like
+its own. It is no nearer for that where hours of footage saw nobody: who comes there is news
+(docs/decisions/0009-motion.md).
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from pipeline.model.gaussians import Gaussians, pack_triangle
 from pipeline.model.motion import MOVES
 from pipeline.types import Size
 
-__all__ = ["MoverMoments", "Movers", "foreign"]
+__all__ = ["MoverMoments", "Movers"]
 
 # Rows within so many pixels of the model picture look alike; so many embeddings weigh as much as those of all rows.
 ROW_PX, PRIOR = 16, 2000.0
@@ -27,6 +28,9 @@ ROW_PX, PRIOR = 16, 2000.0
 LEAST_EACH = 10
 # Added to each variance, as a share of the mean variance of what moves.
 EPSILON = 0.1
+# Where such a share of a position moves, or of one within so many of it, whoever is there may be one who walks; where
+# less does, the position's own Gaussian counts the more. What lies still by itself is nobody who walks.
+SURELY, REACH = 0.03, 2
 # A mover's distance counts so many times, since its Gaussian is wider than a position's.
 WIDER = 1.6
 # Where nobody moved for so much footage, a mover's distance counts twice; a second of presence takes half of that back.
@@ -144,30 +148,19 @@ class Movers:
         rows = self.gaussians.mean.shape[0]
         return embeddings.reshape(batch, rows, positions // rows, dims).transpose(1, 2).reshape(-1, rows, dims)
 
-    def nearer(self, own: Tensor, by_rows: Tensor) -> Tensor:
-        """(B, P) the nearer of a position's own distance and that to what moves.
+    def nearer(self, own: Tensor, by_rows: Tensor, shares: Tensor) -> Tensor:
+        """(B, P) the nearer of a position's own distance and, where something moves, that to what moves.
 
         Args:
             own: (B, P) distances to the positions' own Gaussians.
             by_rows: (B·w, h) distances of `by_rows` to the rows' Gaussians.
+            shares: (B, P) how much of each position moves, 0 to 1.
         """
         batch, positions = own.shape
         rows = by_rows.shape[1]
         moving = by_rows.reshape(batch, positions // rows, rows).transpose(1, 2).reshape(batch, positions)
-        return torch.minimum(own, moving * self.factors)
-
-
-def foreign(gaussians: Gaussians, movers: Movers | None) -> float:
-    """How far another place of the scene lies: the median distance of positions to what is known of others.
-
-    Judged as pictures are: what moves may look like another place, and that is then not as far as its own Gaussian has
-    it.
-    """
-    others = gaussians.others
-    own = gaussians.distances(others)
-    if movers is not None:
-        own = movers.nearer(own, movers.gaussians.distances(movers.by_rows(others)))
-    return float(own.median())
+        about = F.max_pool2d(shares.reshape(batch, 1, rows, -1), 2 * REACH + 1, stride=1, padding=REACH).flatten(1)
+        return torch.minimum(own, moving * self.factors / (about / SURELY).clamp(min=1e-3, max=1.0))
 
 
 def _gaussian(count: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

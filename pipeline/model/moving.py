@@ -17,7 +17,7 @@ from pipeline.model.movers import MoverMoments, Movers
 from pipeline.types import CELL_PX, PLANES, Motion, Size
 from pipeline.velocities import Velocities, velocities_of
 
-__all__ = ["Moving", "cells_of", "seen_in", "velocities_in"]
+__all__ = ["Moving", "cells_of", "seen_in", "shares_at"]
 
 
 @dataclass(slots=True)
@@ -42,10 +42,8 @@ class Moving:
         """
         seen = velocities_of(planes)
         self.motion.add(seen)
-        grid = self.movers.present_s.shape
-        shares = torch.from_numpy(seen.share).unsqueeze(1)
-        at_positions = F.interpolate(shares, size=tuple(grid), mode="area").squeeze(1).to(embeddings.device)
-        self.movers.add(embeddings, at_positions, step_s)
+        rows, columns = self.movers.present_s.shape
+        self.movers.add(embeddings, shares_at(seen, (rows, columns), embeddings.device), step_s)
 
     def merge(self, other: Moving) -> None:
         """Take in the frames of other moments."""
@@ -77,6 +75,7 @@ def seen_in(motions: Sequence[Motion | None], size: Size) -> NDArray[np.uint8]:
     return np.stack([nothing if motion is None else motion.planes for motion in motions])
 
 
-def velocities_in(motions: Sequence[Motion | None], size: Size) -> Velocities:
-    """What moves in each of several frames."""
-    return velocities_of(seen_in(motions, size))
+def shares_at(seen: Velocities, grid: Size, device: torch.device | str = "cpu") -> Tensor:
+    """(B, h, w) how much of each position moves."""
+    shares = torch.from_numpy(seen.share).unsqueeze(1)
+    return F.interpolate(shares, size=grid, mode="area").squeeze(1).to(device)

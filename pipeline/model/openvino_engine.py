@@ -35,7 +35,7 @@ from openvino.frontend import FrontEndManager  # noqa: E402
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
 
 if TYPE_CHECKING:  # that module builds this one's engine
-    from pipeline.model.engine import Scorer
+    from pipeline.model.engine import ScoredPart
 
 __all__ = ["OpenVinoEngine"]
 
@@ -79,10 +79,10 @@ class OpenVinoEngine:
         """Make Gaussians ready for scoring."""
         return PackedScorer(gaussians, smoothing, mask, movers, self._pool, self._threads)
 
-    def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
+    def score(self, embeddings: Tensor, parts: Sequence[ScoredPart]) -> list[Scores]:
         """Scores of several cameras' embeddings: each as it would be alone, to the last bit."""
-        own = torch.split(embeddings, [count for _, count in parts])
-        return [scorer(part) for (scorer, _), part in zip(parts, own, strict=True)]
+        own = torch.split(embeddings, [count for _, count, _ in parts])
+        return [scorer(part, shares) for (scorer, _, shares), part in zip(parts, own, strict=True)]
 
 
 class _Results:
@@ -122,23 +122,23 @@ class PackedScorer:
         held += [] if self._movers is None else self._movers.tensors
         return held if self.visible is None else [*held, self.visible]
 
-    def distances(self, embeddings: Tensor) -> Tensor:
+    def distances(self, embeddings: Tensor, shares: Tensor | None = None) -> Tensor:
         """(B, P) float32 distances of (B, P, D) float32 embeddings."""
         own = self._packed(embeddings, self._mean, self._whitening)
-        if self._movers is None:
+        if self._movers is None or shares is None:
             return own
         rows = self._movers.gaussians
         by_rows = self._packed(self._movers.by_rows(embeddings), rows.mean.numpy(), rows.whitening.numpy())
-        return self._movers.nearer(own, by_rows)
+        return self._movers.nearer(own, by_rows, shares.flatten(1))
 
     def _packed(self, embeddings: Tensor, mean: NDArray[np.float32], whitening: NDArray[np.float32]) -> Tensor:
         values = embeddings.contiguous().numpy()
         return torch.from_numpy(packed_distances(values, mean, whitening, self._pool, self._threads))
 
-    def __call__(self, embeddings: Tensor) -> Scores:
+    def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
-            grids = self.distances(embeddings).reshape(-1, *self.smoothing.grid)
+            grids = self.distances(embeddings, shares).reshape(-1, *self.smoothing.grid)
             return scores_of(self.smoothing.folded(grids), self.visible)
 
 

@@ -76,10 +76,14 @@ def _by_one_engine(parts: Sequence[Part]) -> list[Scores]:
     engine = parts[0][0].engine
     pictures = [frames for _, frames, _ in parts]
     embeddings = engine.embed(pictures[0] if len(pictures) == 1 else np.concatenate(pictures))
-    appearances = engine.score(embeddings, [(detector.scorer, len(frames)) for detector, frames, _ in parts])
+    seen = [detector.seen(motions, len(frames)) for detector, frames, motions in parts]
+    own = [
+        (detector.scorer, len(frames), detector.shares(velocities))
+        for (detector, frames, _), velocities in zip(parts, seen, strict=True)
+    ]
     return [
-        detector.joined(appearance, motions)
-        for (detector, _, motions), appearance in zip(parts, appearances, strict=True)
+        detector.joined(appearance, velocities)
+        for (detector, _, _), appearance, velocities in zip(parts, engine.score(embeddings, own), seen, strict=True)
     ]
 
 

@@ -20,7 +20,7 @@ from pipeline.model.smoothing import Smoothing
 from pipeline.types import Image
 
 if TYPE_CHECKING:  # that module builds this one's engine
-    from pipeline.model.engine import Scorer
+    from pipeline.model.engine import ScoredPart
 
 __all__ = ["TorchEngine"]
 
@@ -58,18 +58,18 @@ class TorchEngine:
         """Make Gaussians ready for scoring."""
         return TorchScorer(gaussians, smoothing, mask, movers, self.device, DTYPES[self.precision])
 
-    def score(self, embeddings: Tensor, parts: Sequence[tuple[Scorer, int]]) -> list[Scores]:
+    def score(self, embeddings: Tensor, parts: Sequence[ScoredPart]) -> list[Scores]:
         """Scores of several cameras' embeddings.
 
         Telling a GPU what to do takes longer here than doing it: what is the same for all cameras is done once for
         all, and the results come back in one piece.
         """
         with torch.inference_mode():
-            own = torch.split(embeddings, [count for _, count in parts])
-            distances = [scorer.distances(part) for (scorer, _), part in zip(parts, own, strict=True)]
+            own = torch.split(embeddings, [count for _, count, _ in parts])
+            distances = [scorer.distances(part, shares) for (scorer, _, shares), part in zip(parts, own, strict=True)]
             scores: dict[int, Scores] = {}
-            for smoothing in {scorer.smoothing for scorer, _ in parts}:
-                alike = [place for place, (scorer, _) in enumerate(parts) if scorer.smoothing == smoothing]
+            for smoothing in {scorer.smoothing for scorer, _, _ in parts}:
+                alike = [place for place, (scorer, _, _) in enumerate(parts) if scorer.smoothing == smoothing]
                 grids = torch.cat([distances[place] for place in alike]).reshape(-1, *smoothing.grid)
                 joined = scores_of(smoothing.reference(grids), _visible([parts[place] for place in alike]))
                 scores.update(zip(alike, joined.split([parts[place][1] for place in alike]), strict=True))
@@ -106,18 +106,19 @@ class TorchScorer:
         held += [] if self._movers is None else [self._movers.factors]
         return held if self.visible is None else [*held, self.visible]
 
-    def distances(self, embeddings: Tensor) -> Tensor:
+    def distances(self, embeddings: Tensor, shares: Tensor | None = None) -> Tensor:
         """(B, P) float32 distances of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
             own = _distances(embeddings, self._mean, self._whitening)
-            if self._movers is None or self._rows is None:
+            if self._movers is None or self._rows is None or shares is None:
                 return own
-            return self._movers.nearer(own, _distances(self._movers.by_rows(embeddings), *self._rows))
+            by_rows = _distances(self._movers.by_rows(embeddings), *self._rows)
+            return self._movers.nearer(own, by_rows, shares.flatten(1))
 
-    def __call__(self, embeddings: Tensor) -> Scores:
+    def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
-            maps = self.smoothing.reference(self.distances(embeddings).reshape(-1, *self.smoothing.grid))
+            maps = self.smoothing.reference(self.distances(embeddings, shares).reshape(-1, *self.smoothing.grid))
             return scores_of(maps, self.visible)
 
 
@@ -134,15 +135,15 @@ def _distances(embeddings: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
     return distances.T
 
 
-def _visible(parts: Sequence[tuple[Scorer, int]]) -> Tensor | None:
+def _visible(parts: Sequence[ScoredPart]) -> Tensor | None:
     """What the masks of several cameras leave, a picture for each of their frames; None where there is no mask."""
-    known = next((scorer.visible for scorer, _ in parts if scorer.visible is not None), None)
+    known = next((scorer.visible for scorer, _, _ in parts if scorer.visible is not None), None)
     if known is None:
         return None
     everything = torch.ones_like(known)
     return torch.cat(
         [
             (everything if scorer.visible is None else scorer.visible).expand(count, *known.shape)
-            for scorer, count in parts
+            for scorer, count, _ in parts
         ]
     )

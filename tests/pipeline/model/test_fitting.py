@@ -21,7 +21,6 @@ from pipeline.model.fitting import Fitter
 from pipeline.model.gaussians import Gaussians
 from pipeline.model.merging import merge_models
 from pipeline.model.model_file import load_model, save_model
-from pipeline.model.movers import foreign
 from pipeline.model.padim import Model
 from pipeline.model.settings import Epsilon, Method, Precision
 from pipeline.model.smoothing import Smoothing
@@ -257,7 +256,7 @@ def test_at_its_real_length_the_first_block_is_512_frames(
 
 
 def test_the_threshold_is_that_of_the_blocks(at_once: Model) -> None:
-    far = foreign(at_once.gaussians, at_once.movers)
+    far = at_once.gaussians.foreign()
     assert at_once.threshold == calibrated(at_once.blocks, 12, far)
     # The models of 60 frames or more count: a quarter of the last one's 216, and 2 D are 24.
     assert (at_once.threshold.frames, at_once.threshold.held_out_s) == (240, 47.0)
@@ -269,7 +268,7 @@ def test_the_threshold_aims_at_what_was_asked_for(network: EmbeddingNetwork, eng
     for number, frame in enumerate(footage):
         fitter.add(frame, number / FPS)
     model = fitter.finish(48.0)
-    assert model.threshold == calibrated(model.blocks, 12, foreign(model.gaussians, model.movers), 5000.0)
+    assert model.threshold == calibrated(model.blocks, 12, model.gaussians.foreign(), 5000.0)
     assert model.threshold.asked_a_day == 5000
 
 

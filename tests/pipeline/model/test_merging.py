@@ -11,7 +11,6 @@ from pipeline.errors import ModelError
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.engine import Engine
 from pipeline.model.merging import merge_models
-from pipeline.model.movers import foreign
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision
 from pipeline.model.threshold import calibrated
@@ -56,7 +55,7 @@ def test_a_merged_models_threshold_is_a_guess_and_stays_one(
 ) -> None:
     footage = pictures(100, seed=3)
     merged = merge_models([fit(network, engine, part) for part in (footage[:60], footage[60:])], a_day)
-    far = foreign(merged.gaussians, merged.movers)
+    far = merged.gaussians.foreign()
     assert merged.threshold == calibrated(merged.blocks, 12, far, a_day, provisional=True)
     assert (merged.threshold.provisional, merged.threshold.asked_a_day) == (True, a_day)
     assert merged.threshold.promise.endswith(", a guess: no part of the footage was scored by a model of all the rest")

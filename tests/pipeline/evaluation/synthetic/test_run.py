@@ -92,10 +92,10 @@ class Watched(Detector):
 
     def __init__(self, like: Detector) -> None:
         super().__init__(like.model, like.engine)
-        self.seen: list[tuple[Image, Motion | None]] = []
+        self.given: list[tuple[Image, Motion | None]] = []
 
     def evidence(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> dict[Evidence, Scores]:
-        self.seen += zip(frames, motions or [None] * len(frames), strict=True)
+        self.given += zip(frames, motions or [None] * len(frames), strict=True)
         return super().evidence(frames, motions)
 
 
@@ -168,7 +168,7 @@ def test_what_moves_in_a_clip_is_computed_from_its_own_frames(fitted: Fitted) ->
     motions = [reader.add(pixels, time_s) for pixels, time_s in zip(clip.frames, clip.times_s, strict=True)]
     shown, after = counted_frames(clip, FPS)
     assert len(shown) >= 8
-    for index, (pixels, motion) in zip([*shown, *after], detector.seen[len(fitted.frames) :], strict=False):
+    for index, (pixels, motion) in zip([*shown, *after], detector.given[len(fitted.frames) :], strict=False):
         assert motion is not None
         assert np.array_equal(pixels, clip.frames[index])
         assert np.array_equal(motion.planes, motions[index].planes)
