@@ -78,7 +78,7 @@ def _of_parts(tally: Tally, rows: Sequence[Mapping[str, str]]) -> list[float]:
 
 
 def replayed(stage: Stage, name: str) -> list[tuple[str, float, float | None]]:
-    """The events of a camera's recording as `replay` finds them: ids without camera and number, scores, their motion."""
+    """The events of a camera's recording as `replay` finds them: ids without camera and number, scores, motion."""
     camera = stage.site.cameras[name]
     model = load_model(stage.site.model_of(camera))
     hardware = choose_hardware(device="cpu")
