@@ -13,6 +13,7 @@ from pipeline.errors import ModelError, SourceError
 from pipeline.fit import Counted
 from pipeline.model.detector import Detector
 from pipeline.model.held_out import HeldOut
+from pipeline.model.movers import foreign
 from pipeline.model.padim import Model
 from pipeline.model.threshold import MIN_FRAMES, Block, calibrated
 from pipeline.policy import Policy
@@ -98,7 +99,7 @@ def calibrate(
         seen = "1 frame was" if done == 1 else f"{done} frames were"
         raise ModelError(f"{seen} seen, a threshold needs {MIN_FRAMES}; calibrate on more footage.")
     a_day = options.a_day or model.threshold.asked_a_day or 1.0
-    threshold = calibrated(blocks, len(model.channels), model.gaussians.foreign(), a_day)
+    threshold = calibrated(blocks, len(model.channels), foreign(model.gaussians, model.movers), a_day)
     if not clocked:  # pictures without a clock tell nothing of motion
         threshold = replace(threshold, motion=model.threshold.motion, powers=model.threshold.powers)
     return replace(model, threshold=threshold, blocks=tuple(blocks), merged=False)

@@ -9,6 +9,7 @@ from pipeline.model.embedding import network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
 from pipeline.model.judging import Judge, joined
 from pipeline.model.moving import velocities_in
+from pipeline.model.moving_tensors import moving_tensors
 from pipeline.model.padim import Evidence, Model, Scores
 from pipeline.model.settings import Precision
 from pipeline.model.weights import Progress
@@ -37,6 +38,7 @@ class Detector:
         moments = self.model.moments
         held = [self.model.gaussians.mean, self.model.gaussians.whitening, *self.scorer.tensors]
         held += [] if moments is None else [moments.mean, moments.scatter]
+        held += moving_tensors(self.model).values()
         # On a CPU the scorer takes the model's tensors as they are.
         sizes = {tensor.data_ptr(): tensor.nbytes for tensor in held}
         return sum(sizes.values()) + (0 if self.model.mask is None else self.model.mask.nbytes)

@@ -25,7 +25,7 @@ from pipeline.model.held_out import HeldOut
 from pipeline.model.judging import Judge
 from pipeline.model.memory import check_memory, held_frames
 from pipeline.model.motion import MotionGaussians
-from pipeline.model.movers import Movers
+from pipeline.model.movers import Movers, foreign
 from pipeline.model.moving import Moving, seen_in
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
@@ -146,7 +146,7 @@ class Fitter:
             channels=self._network.channels,
             gaussians=gaussians.to("cpu"),
             epsilon=self._epsilon(),
-            threshold=calibrated(self._blocks, dims, gaussians.foreign(), self._a_day, provisional=self._merged),
+            threshold=calibrated(self._blocks, dims, foreign(gaussians, movers), self._a_day, provisional=self._merged),
             blocks=tuple(self._blocks),
             precision=self._engine.precision,
             precisions=self._precisions(),

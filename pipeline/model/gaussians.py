@@ -166,11 +166,11 @@ class Gaussians:
         """The same on a device."""
         return Gaussians(self.mean.to(device), self.whitening.to(device))
 
-    def foreign(self) -> float:
-        """How far another place of the scene lies: the median distance of positions to the Gaussians of others."""
+    @property
+    def others(self) -> Tensor:
+        """(4, P, D) what is usual at four other positions, for each position."""
         positions = self.mean.shape[0]
-        others = torch.stack([self.mean.roll(positions * part // 5, dims=0) for part in range(1, 5)])
-        return float(self.distances(others).median())
+        return torch.stack([self.mean.roll(positions * part // 5, dims=0) for part in range(1, 5)])
 
     def distances(self, embeddings: Tensor) -> Tensor:
         """Mahalanobis distance of each position to its own Gaussian (PaDiM, eq. 2); the reference path.

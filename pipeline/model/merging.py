@@ -10,6 +10,7 @@ import numpy as np
 
 from pipeline.errors import ModelError
 from pipeline.model.gaussians import Moments
+from pipeline.model.movers import foreign
 from pipeline.model.moving import Moving
 from pipeline.model.padim import Model
 from pipeline.model.threshold import calibrated
@@ -49,7 +50,7 @@ def merge_models(models: Sequence[Model], a_day: float = 1.0) -> Model:
         first,
         gaussians=gaussians,
         epsilon=epsilon,
-        threshold=calibrated(blocks, len(first.channels), gaussians.foreign(), a_day, provisional=True),
+        threshold=calibrated(blocks, len(first.channels), foreign(gaussians, movers), a_day, provisional=True),
         blocks=blocks,
         precisions=tuple(p for p in first.precisions if all(p in model.precisions for model in models)),
         frames=moments.count,

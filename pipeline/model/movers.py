@@ -19,7 +19,7 @@ from pipeline.model.gaussians import Gaussians, pack_triangle
 from pipeline.model.motion import MOVES
 from pipeline.types import Size
 
-__all__ = ["MoverMoments", "Movers"]
+__all__ = ["MoverMoments", "Movers", "foreign"]
 
 # Rows within so many pixels of the model picture look alike; so many embeddings weigh as much as those of all rows.
 ROW_PX, PRIOR = 16, 2000.0
@@ -155,6 +155,19 @@ class Movers:
         rows = by_rows.shape[1]
         moving = by_rows.reshape(batch, positions // rows, rows).transpose(1, 2).reshape(batch, positions)
         return torch.minimum(own, moving * self.factors)
+
+
+def foreign(gaussians: Gaussians, movers: Movers | None) -> float:
+    """How far another place of the scene lies: the median distance of positions to what is known of others.
+
+    Judged as pictures are: what moves may look like another place, and that is then not as far as its own Gaussian has
+    it.
+    """
+    others = gaussians.others
+    own = gaussians.distances(others)
+    if movers is not None:
+        own = movers.nearer(own, movers.gaussians.distances(movers.by_rows(others)))
+    return float(own.median())
 
 
 def _gaussian(count: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -71,7 +71,7 @@ def learned_of(tensors: Mapping[str, Tensor]) -> tuple[Movers | None, MotionGaus
         KeyError: a tensor is missing.
     """
     motion = MotionGaussians(tensors["motion_mean"].numpy(), tensors["motion_whitening"].numpy())
-    if "movers_mean" not in tensors:
+    if not any(name.startswith("movers_") for name in tensors):
         return None, motion
     gaussians = Gaussians(tensors["movers_mean"], tensors["movers_whitening"])
     return Movers(gaussians, tensors["movers_factors"]), motion

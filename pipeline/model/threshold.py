@@ -188,7 +188,7 @@ def calibrated(
 
     Args:
         dims: D.
-        foreign: distance at which another place of the scene lies (`Gaussians.foreign`).
+        foreign: distance at which another place of the scene lies (`pipeline.model.movers.foreign`).
         a_day: false events a day to aim at.
     Raises:
         ConfigError: a number that is not above 0 is asked for.

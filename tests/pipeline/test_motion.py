@@ -15,7 +15,7 @@ from pipeline.fit import FitOptions, FitResult, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware, choose_hardware
 from pipeline.model.fitting import Fitter
-from pipeline.model.padim import Scores
+from pipeline.model.padim import Evidence, Scores
 from pipeline.model.settings import Method, Settings
 from pipeline.replay import ReplayOptions, Task, replay
 from pipeline.types import Geometry, Image, Motion, Size
@@ -53,7 +53,8 @@ def fitted(source: Source, hardware: Hardware) -> FitResult:
 def given(monkeypatch: pytest.MonkeyPatch) -> Motions:
     """What fitters and detectors are given from now on."""
     found: Motions = []
-    add, score, kinds = Fitter.add, Detector.score, Detector.kinds
+    add, score = Fitter.add, Detector.score
+    kinds, evidence = Detector.kinds, Detector.evidence
 
     def added(self: Fitter, pixels: Image, time_s: float, motion: Motion | None = None) -> None:
         found.append(motion)
@@ -67,9 +68,16 @@ def given(monkeypatch: pytest.MonkeyPatch) -> Motions:
         found.extend(motions or [None] * len(frames))
         return kinds(self, frames, motions)
 
+    def weighed(
+        self: Detector, frames: Image, motions: Sequence[Motion | None] | None = None
+    ) -> dict[Evidence, Scores]:
+        found.extend(motions or [None] * len(frames))
+        return evidence(self, frames, motions)
+
     monkeypatch.setattr(Fitter, "add", added)
     monkeypatch.setattr(Detector, "score", scored)
     monkeypatch.setattr(Detector, "kinds", judged)
+    monkeypatch.setattr(Detector, "evidence", weighed)
     return found
 
 

@@ -76,6 +76,8 @@ def test_json_has_what_a_script_needs(model: Path, tuesday: Path, tmp_path: Path
             "expected_a_day": threshold.expected_a_day,
             "interval_a_day": list(threshold.interval_a_day or ()),
             "provisional": False,
+            "motion": list(threshold.motion),
+            "powers": list(threshold.powers),
         },
     }
 

@@ -71,6 +71,8 @@ def test_json_has_what_a_script_needs(clip: Path, tmp_path: Path) -> None:
             "expected_a_day": header.threshold.expected_a_day,
             "interval_a_day": list(header.threshold.interval_a_day or ()),
             "provisional": False,
+            "motion": list(header.threshold.motion),
+            "powers": list(header.threshold.powers),
         },
         "precisions": list(header.precisions),
     }

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline.inspection import sensitivity
 from pipeline.model.model_file import load_model
+from pipeline.parts import mainly
 from tests.stillwatch.conftest import SIZE
 from tests.stillwatch.replaying import Replayed, replay
 from tests.stillwatch.running import Result, run, run_process
@@ -94,11 +95,12 @@ def replayed(odd: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -
 def test_it_says_what_a_replay_found(replayed: Replayed) -> None:
     (event,) = replayed.events
     x, y, width, height = event["box"]
+    words = mainly(event["motion"] / event["score"])
     assert run("inspect", "out", cwd=replayed.out.parent) == Result(
         0,
         "out: 20 frames of odd.mp4\n"
         "  1 event, 20 frames above 1\n"
-        f"  odd.mp4  0:00 to 0:04  anomaly  score {event['score']:.2f}  x {x} y {y} {width}x{height}  "
+        f"  odd.mp4  0:00 to 0:04  anomaly  score {event['score']:.2f}, {words}  x {x} y {y} {width}x{height}  "
         "events/gate-1-0.mp4\n",
         "",
     )

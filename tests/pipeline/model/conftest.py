@@ -13,7 +13,8 @@ from pipeline.model.engine import Engine, Hardware, build_engine, choose_hardwar
 from pipeline.model.fitting import Fitter
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
-from pipeline.types import Geometry, Image, Size
+from pipeline.types import Geometry, Image, Motion, Size
+from pipeline.velocities import planes_of
 
 SIZE: Size = (48, 64)
 # 48 positions of 12 numbers: a fit of 60 frames takes a fifth of a second.
@@ -26,6 +27,27 @@ def pictures(count: int, *, seed: int = 0, size: Size = SIZE) -> Image:
     source = np.random.RandomState(seed)
     light = source.uniform(0.8, 1.2, (count, 1, 1, 3))
     return np.clip(ground * light + source.normal(0, 6, (count, *size, 3)), 0, 255).astype(np.uint8)
+
+
+def walked(count: int, *, seed: int = 0, first: int = 0) -> tuple[Image, list[Motion | None]]:
+    """As `pictures`, with a figure that crosses them at 30 px/s and 5 frames/s, and what moved up to each.
+
+    Args:
+        first: number of the first frame; where there is none before it, no motion is known.
+    """
+    frames, motions = pictures(count, seed=seed), list[Motion | None]()
+    figure = np.random.RandomState(98).uniform(0, 60, (24, 16, 3)).astype(np.uint8)
+    source = np.random.RandomState(seed + 1)
+    for number, frame in enumerate(frames, first):
+        left = number * 6 % (SIZE[1] - 16)
+        frame[16:40, left : left + 16] = figure
+        shares = np.zeros((SIZE[0] // 8, SIZE[1] // 8), np.float32)
+        shares[2:5, left // 8 : left // 8 + 2] = 1
+        across, down = source.normal(0, 3, (2, *shares.shape)).astype(np.float32)
+        across += 30
+        planes = planes_of(across, down, np.hypot(across, down), shares)
+        motions.append(Motion(planes if number else np.zeros_like(planes), number))
+    return frames, motions
 
 
 def fitter_of(
@@ -60,9 +82,34 @@ def engine(network: EmbeddingNetwork, hardware: Hardware) -> Engine:
 
 
 @pytest.fixture(scope="session")
+def moving_model(network: EmbeddingNetwork, engine: Engine) -> Model:
+    """Fitted on 60 pictures in which somebody walks, resumable."""
+    fitter = fitter_of(network, engine)
+    for number, (frame, motion) in enumerate(zip(*walked(60), strict=True)):
+        fitter.add(frame, number / 5, motion)
+    return fitter.finish(12.0, resumable=True)
+
+
+@pytest.fixture(scope="session")
 def model(network: EmbeddingNetwork, engine: Engine) -> Model:
     """Fitted on 40 pictures, resumable."""
     fitter = fitter_of(network, engine)
     for number, frame in enumerate(pictures(40)):
         fitter.add(frame, number / 5)
     return fitter.finish(8.0, resumable=True)
+
+
+def alike_in_motion(found: Model, expected: Model) -> None:
+    """Models that saw the same frames know the same of what moves, but for rounding."""
+    assert found.motion is not None
+    assert expected.motion is not None
+    assert found.movers is not None
+    assert expected.movers is not None
+    np.testing.assert_allclose(found.motion.mean, expected.motion.mean, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(found.motion.whitening, expected.motion.whitening, rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(found.movers.factors, expected.movers.factors, rtol=1e-5, atol=1e-5)
+    later = torch.from_numpy(np.random.RandomState(5).normal(0, 1, (3, *found.gaussians.mean.shape)).astype(np.float32))
+    distances, others = (
+        movers.gaussians.distances(movers.by_rows(later)) for movers in (found.movers, expected.movers)
+    )
+    torch.testing.assert_close(distances, others, rtol=1e-3, atol=1e-3)

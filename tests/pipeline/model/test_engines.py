@@ -15,12 +15,12 @@ from pipeline.errors import ConfigError
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, EngineKind, Hardware, build_engine, choose_hardware
 from pipeline.model.gaussians import Gaussians, Moments
-from pipeline.model.padim import Scores
+from pipeline.model.padim import Model, Scores
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
 from pipeline.process import available_cores
 from pipeline.types import Image, Size
-from tests.pipeline.model.conftest import pictures
+from tests.pipeline.model.conftest import pictures, walked
 
 DEFAULT = Settings()
 PAPERS = Settings(backbone="resnet18", weights="random", dims=40, grid=4, upsampling="bicubic", seed=2)
@@ -263,3 +263,22 @@ class TestCuda:
             moments.add(batch)
         found = moments.gaussians(0.1 * moments.mean_variance()).distances(embeddings.cuda())
         assert relative_error(found.cpu(), exact.distances(embeddings)) <= 1e-4
+
+
+def test_distances_with_movers_are_those_of_the_reference_on_every_engine(
+    network: EmbeddingNetwork, engine: Engine, moving_model: Model
+) -> None:
+    gaussians, movers, smoothing = moving_model.gaussians, moving_model.movers, moving_model.smoothing
+    assert movers is not None
+    frames = walked(6, seed=7)[0]
+    frames[:3] = np.roll(frames[:3], -8, axis=1)  # where nothing like it was
+    embeddings = engine.embed(frames)
+    own = gaussians.distances(embeddings)
+    exact = movers.nearer(own, movers.gaussians.distances(movers.by_rows(embeddings)))
+    assert bool((exact < 0.9 * own).any())
+    assert bool((exact == own).any())
+    for hardware in (REFERENCE, PACKED, replace(PACKED, threads=1)):
+        scorer = build_engine(network, (48, 64), hardware, Precision.FLOAT32).scorer(gaussians, smoothing, None, movers)
+        assert relative_error(scorer.distances(embeddings), exact) <= 1e-4
+        maps = scorer(embeddings).maps
+        assert relative_error(maps, smoothing.reference(exact.reshape(-1, *smoothing.grid))) <= 1e-4

@@ -21,13 +21,14 @@ from pipeline.model.fitting import Fitter
 from pipeline.model.gaussians import Gaussians
 from pipeline.model.merging import merge_models
 from pipeline.model.model_file import load_model, save_model
+from pipeline.model.movers import foreign
 from pipeline.model.padim import Model
-from pipeline.model.settings import Epsilon, Precision
+from pipeline.model.settings import Epsilon, Method, Precision
 from pipeline.model.smoothing import Smoothing
 from pipeline.model.threshold import QUANTILE, Block, calibrated
 from pipeline.types import Geometry, Image
 from tests.pipeline.model import plain
-from tests.pipeline.model.conftest import SIZE, SMALL, fitter_of, pictures
+from tests.pipeline.model.conftest import SIZE, SMALL, alike_in_motion, fitter_of, pictures, walked
 
 Floats = NDArray[np.float64]
 
@@ -105,7 +106,7 @@ def later_blocks(edges: Sequence[int]) -> list[HeldOut]:
     return [HeldOut(np.arange(begin, end), np.arange(begin)) for begin, end in itertools.pairwise(edges)]
 
 
-def maps_of(embeddings: Floats, held_out: HeldOut, shrinkage: float) -> Floats:
+def maps_of(embeddings: Floats, held_out: HeldOut, shrinkage: float, sigma_px: float = 4.0) -> Floats:
     """(B, H, W) anomaly maps of the scored frames; every covariance from the seen ones, inverted, in float64."""
     seen, scored = embeddings[held_out.seen], embeddings[held_out.scored]
     own = np.stack([np.cov(seen[:, position], rowvar=False) for position in range(seen.shape[1])])
@@ -117,7 +118,7 @@ def maps_of(embeddings: Floats, held_out: HeldOut, shrinkage: float) -> Floats:
     inverse = np.stack([scipy.linalg.inv(one) for one in covariance])
     distances = np.sqrt(np.einsum("npd,pde,npe->np", delta, inverse, delta))
     grid = torch.from_numpy(distances.reshape(-1, 6, 8).astype(np.float32))
-    return Smoothing((6, 8), SIZE).reference(grid).double().numpy()
+    return Smoothing((6, 8), SIZE, sigma_px).reference(grid).double().numpy()
 
 
 def scores_in(maps: Floats) -> list[float]:
@@ -180,7 +181,7 @@ def test_fewer_than_are_held_are_cross_validated_all_the_same(
 
 def test_of_footage_the_peaks_of_moments_and_of_what_lingers_are_kept(at_once: Model, embeddings: Floats) -> None:
     times_s = [number / FPS for number in range(FRAMES)]
-    maps = np.concatenate([maps_of(embeddings, part, 0.7) for part in [*folds_of(64), *later_blocks(EDGES)]])
+    maps = np.concatenate([maps_of(embeddings, part, 0.7, 1.0) for part in [*folds_of(64), *later_blocks(EDGES)]])
     scores = scores_in(maps)
     # What lingers is followed from block to block.
     stays = plain.lingering(times_s, list(cells_in(maps)), 2.0)
@@ -256,8 +257,8 @@ def test_at_its_real_length_the_first_block_is_512_frames(
 
 
 def test_the_threshold_is_that_of_the_blocks(at_once: Model) -> None:
-    foreign = at_once.gaussians.foreign()
-    assert at_once.threshold == calibrated(at_once.blocks, 12, foreign)
+    far = foreign(at_once.gaussians, at_once.movers)
+    assert at_once.threshold == calibrated(at_once.blocks, 12, far)
     # The models of 60 frames or more count: a quarter of the last one's 216, and 2 D are 24.
     assert (at_once.threshold.frames, at_once.threshold.held_out_s) == (240, 47.0)
     assert (at_once.threshold.asked_a_day, at_once.threshold.provisional) == (1.0, False)
@@ -268,7 +269,7 @@ def test_the_threshold_aims_at_what_was_asked_for(network: EmbeddingNetwork, eng
     for number, frame in enumerate(footage):
         fitter.add(frame, number / FPS)
     model = fitter.finish(48.0)
-    assert model.threshold == calibrated(model.blocks, 12, model.gaussians.foreign(), 5000.0)
+    assert model.threshold == calibrated(model.blocks, 12, foreign(model.gaussians, model.movers), 5000.0)
     assert model.threshold.asked_a_day == 5000
 
 
@@ -291,7 +292,7 @@ def test_footage_and_pictures_have_shrinkages_of_their_own(
 def test_a_model_says_what_it_was_made_of(at_once: Model, network: EmbeddingNetwork, footage: Image) -> None:
     assert at_once.channels == network.channels
     assert at_once.weights_digest == network.backbone.digest
-    settings = SMALL.with_changes(shrinkage=0.7)
+    settings = SMALL.with_changes(shrinkage=0.7, sigma_px=1.0)
     assert (at_once.settings, at_once.geometry, at_once.source_size) == (settings, Geometry(SIZE), (96, 128))
     assert (at_once.footage_s, at_once.fps, at_once.merged, at_once.mask) == (10.0, 5.0, False, None)
     assert (at_once.precision, at_once.precisions) == (Precision.FLOAT32, (Precision.FLOAT32,))
@@ -385,7 +386,7 @@ def test_a_mask_leaves_scores_to_what_lies_outside(
     assert masked.mask is mask
     assert masked.moments is None
     assert apart(masked.gaussians, at_once.gaussians, engine) == 0
-    maps = np.concatenate([maps_of(embeddings, fold, 0.7) for fold in folds_of(64)]) * ~mask
+    maps = np.concatenate([maps_of(embeddings, fold, 0.7, 1.0) for fold in folds_of(64)]) * ~mask
     expected = plain.peaks([number / FPS for number in range(64)], scores_in(maps), 2.0, 1.0)
     assert masked.blocks[0].tail == pytest.approx(expected, rel=1e-4)
     for found, whole in zip(masked.blocks, at_once.blocks, strict=True):
@@ -460,3 +461,68 @@ def test_a_model_without_moments_cannot_be_resumed(network: EmbeddingNetwork, en
     assert str(caught.value) == (
         "the model to resume was saved without its moments; fit it again with --resumable to go on later."
     )
+
+
+# Motion
+
+
+def moving_fit(
+    network: EmbeddingNetwork, engine: Engine, part: slice, resumed: Model | None = None, *, known: bool = True
+) -> Model:
+    """A resumable model of some frames of footage in which somebody walks."""
+    frames, motions = walked(FRAMES, seed=3)
+    fitter = fitter_of(network, engine, resumed)
+    for number, (frame, motion) in enumerate(zip(frames[part], motions[part], strict=True), part.start):
+        fitter.add(frame, number / FPS, motion if known else None)
+    return fitter.finish(10.0, resumable=True)
+
+
+@pytest.fixture(scope="module")
+def moving_at_once(network: EmbeddingNetwork, engine: Engine) -> Model:
+    return moving_fit(network, engine, slice(0, FRAMES))
+
+
+@pytest.mark.parametrize("cut", [27, 96, 150])
+def test_a_resumed_fit_knows_of_motion_what_one_go_does(
+    moving_at_once: Model, network: EmbeddingNetwork, engine: Engine, cut: int, tmp_path: Path
+) -> None:
+    save_model(moving_fit(network, engine, slice(0, cut)), tmp_path / "first.stillwatch")
+    first = load_model(tmp_path / "first.stillwatch")
+    resumed = moving_fit(network, engine, slice(cut, FRAMES), first)
+    alike_in_motion(resumed, moving_at_once)
+    assert apart(resumed.gaussians, moving_at_once.gaussians, engine) <= 1e-4
+    assert sum(block.frames for block in resumed.blocks) == FRAMES
+
+
+@pytest.mark.parametrize("batch", [7, 1000])
+def test_blocks_of_motion_end_where_they_end_for_any_batch(
+    moving_at_once: Model, network: EmbeddingNetwork, engine: Engine, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fitting, "BATCH", batch)
+    model = moving_fit(network, engine, slice(0, FRAMES))
+    alike_in_motion(model, moving_at_once)
+    for found, expected in zip(model.blocks, moving_at_once.blocks, strict=True):
+        for kind, other in zip(found.tails, expected.tails, strict=True):
+            assert kind.tail == pytest.approx(other.tail, rel=1e-3)
+            assert kind.lingering == pytest.approx(other.lingering, rel=1e-3)
+            assert kind.usual == pytest.approx(other.usual, rel=1e-3)
+    assert model.threshold.motion == pytest.approx(moving_at_once.threshold.motion, rel=1e-3)
+    assert model.threshold.powers == pytest.approx(moving_at_once.threshold.powers, rel=1e-3)
+
+
+def test_motion_leaves_what_is_learned_of_places_as_it_is(
+    moving_at_once: Model, network: EmbeddingNetwork, engine: Engine
+) -> None:
+    without = moving_fit(network, engine, slice(0, FRAMES), known=False)
+    assert torch.equal(without.gaussians.mean, moving_at_once.gaussians.mean)
+    assert torch.equal(without.gaussians.whitening, moving_at_once.gaussians.whitening)
+    # Nobody was seen to move: how movers look is not known, and any motion is news.
+    assert without.has_motion
+    assert without.movers is None
+    assert without.threshold.motion == (3.0, 3.0)
+
+
+def test_pictures_without_a_clock_have_no_motion(network: EmbeddingNetwork, engine: Engine, footage: Image) -> None:
+    model = fit(network, engine, footage[:40], fps=None)
+    assert (model.settings.method, model.has_motion) == (Method.PADIM, False)
+    assert (model.motion, model.movers, model.moving, model.threshold.motion) == (None, None, None, ())

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pipeline.errors import ModelError, ShapeError
 from pipeline.model.gaussians import Gaussians, Moments, pack_triangle, unpack_triangle
+from pipeline.model.movers import foreign
 
 FRAMES, POSITIONS, DIMS, EPSILON = 60, 5, 8, 0.05
 
@@ -185,7 +186,7 @@ def test_frames_taken_out_and_back_in_leave_no_trace() -> None:
 
 def test_the_distance_of_another_place_is_the_median_over_four_turns_of_the_grid() -> None:
     frames = embeddings_of(FRAMES, 11, DIMS)
-    found = fitted_in(frames).gaussians(EPSILON).foreign()
+    found = foreign(fitted_in(frames).gaussians(EPSILON), None)
     means = frames.double().mean(dim=0)
     turned = torch.stack([means[[(place - turn) % 11 for place in range(11)]] for turn in (2, 4, 6, 8)])
     # Of an even number torch takes the lower of the two in the middle.
@@ -195,7 +196,7 @@ def test_the_distance_of_another_place_is_the_median_over_four_turns_of_the_grid
 
 def test_where_all_places_look_alike_no_other_place_is_far() -> None:
     frames = embeddings_of(FRAMES, 1, DIMS).expand(-1, 7, -1)
-    assert fitted_in(frames).gaussians(EPSILON).foreign() == 0
+    assert foreign(fitted_in(frames).gaussians(EPSILON), None) == 0
 
 
 def test_the_mean_scores_0_and_nothing_scores_below() -> None:

@@ -11,11 +11,12 @@ from pipeline.errors import ModelError
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.engine import Engine
 from pipeline.model.merging import merge_models
+from pipeline.model.movers import foreign
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision
 from pipeline.model.threshold import calibrated
 from pipeline.types import Geometry, Image
-from tests.pipeline.model.conftest import SIZE, SMALL, fitter_of, pictures
+from tests.pipeline.model.conftest import SIZE, SMALL, alike_in_motion, fitter_of, pictures, walked
 
 FRAMES = 150
 
@@ -55,8 +56,8 @@ def test_a_merged_models_threshold_is_a_guess_and_stays_one(
 ) -> None:
     footage = pictures(100, seed=3)
     merged = merge_models([fit(network, engine, part) for part in (footage[:60], footage[60:])], a_day)
-    foreign = merged.gaussians.foreign()
-    assert merged.threshold == calibrated(merged.blocks, 12, foreign, a_day, provisional=True)
+    far = foreign(merged.gaussians, merged.movers)
+    assert merged.threshold == calibrated(merged.blocks, 12, far, a_day, provisional=True)
     assert (merged.threshold.provisional, merged.threshold.asked_a_day) == (True, a_day)
     assert merged.threshold.promise.endswith(", a guess: no part of the footage was scored by a model of all the rest")
     again = fit(network, engine, footage[:20], merged)
@@ -117,3 +118,20 @@ def test_a_merge_offers_the_precisions_of_all(model: Model) -> None:
     both = replace(model, precisions=(Precision.FLOAT32, Precision.BFLOAT16))
     assert merge_models([both, both]).precisions == both.precisions
     assert merge_models([both, model]).precisions == model.precisions
+
+
+def test_a_merge_knows_of_motion_what_one_go_does(network: EmbeddingNetwork, engine: Engine) -> None:
+    frames, motions = walked(FRAMES, seed=3)
+
+    def fitted(part: slice) -> Model:
+        fitter = fitter_of(network, engine)
+        for number, (frame, motion) in enumerate(zip(frames[part], motions[part], strict=True), part.start):
+            fitter.add(frame, number / 5, motion)
+        return fitter.finish(10.0, resumable=True)
+
+    at_once = fitted(slice(0, FRAMES))
+    merged = merge_models([fitted(slice(60, FRAMES)), fitted(slice(0, 60))])
+    alike_in_motion(merged, at_once)
+    assert len(merged.threshold.motion) == len(merged.threshold.powers) == 2
+    assert all(len(block.motion) == 2 for block in merged.blocks)
+    assert merged.threshold.provisional

@@ -8,7 +8,7 @@ import resource
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,17 +17,20 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.errors import ModelError, OutputError
+from pipeline.model.card import read_card
 from pipeline.model.gaussians import Moments
 from pipeline.model.model_file import FORMAT_VERSION, load_model, read_header, save_model
+from pipeline.model.moving import Moving
 from pipeline.model.padim import Model
 from pipeline.model.settings import Epsilon, Method, Precision, Settings
-from pipeline.model.threshold import Block, Threshold
-from pipeline.types import Geometry
+from pipeline.model.threshold import Block, Tails, Threshold
+from pipeline.types import PLANES, Geometry
 
 NOT_OURS = "is not a stillwatch model; make one with 'stillwatch fit FOOTAGE -o MODEL'."
 CUT_OFF = "is not a stillwatch model, or is cut off; copy it again or make one with 'stillwatch fit'."
@@ -63,9 +66,50 @@ def a_model(seed: int = 0, *, masked: bool = True, resumable: bool = True, dims:
     )
 
 
+def with_motion(model: Model, *, seed: int = 0, movers: bool = True) -> Model:
+    """The same with what it learned of what moves; of too little to know how movers look where so asked."""
+    source = np.random.RandomState(seed)
+    moving, frames = Moving.empty(model.geometry.size, model.grid, len(model.channels)), 80
+    cells = moving.motion.weight.shape
+    planes = source.randint(0, 256, (frames, PLANES, *cells)).astype(np.uint8)
+    planes[:, 3] = 255 if movers else 20
+    noise = source.normal(0, 1, (frames, *model.gaussians.mean.shape)).astype(np.float32)
+    moving.add(torch.from_numpy(noise), planes, 0.2)
+    known, motion = moving.learned(model.settings.grid)
+    assert (known is not None) == movers
+    tails = (Tails((4.5, 2.25), (3.0,), 1.5), Tails((7.5,), (), 2.5))
+    return replace(
+        model,
+        settings=model.settings.with_changes(method=Method.STILLWATCH),
+        threshold=replace(model.threshold, motion=(4.25, 7.5), powers=(0.5, 0.75)),
+        blocks=tuple(replace(block, motion=tails, usual=5.5) for block in model.blocks),
+        movers=known,
+        motion=motion,
+        moving=None if model.moments is None else moving,
+    )
+
+
+def tensors_of(kept: object) -> dict[str, NDArray[np.generic]]:
+    """Arrays of what is kept of motion or movers, by name."""
+    arrays: dict[str, NDArray[np.generic]] = {}
+    for field in fields(kept) if is_dataclass(kept) and not isinstance(kept, type) else ():
+        value = getattr(kept, field.name)
+        if isinstance(value, Tensor | np.ndarray):
+            arrays[field.name] = np.asarray(value)
+        else:
+            arrays |= {f"{field.name}.{name}": array for name, array in tensors_of(value).items()}
+    return arrays
+
+
 def same(found: Model, expected: Model) -> None:
     """Every field equal, tensors to the last bit."""
-    plain = {"gaussians", "mask", "moments"}
+    plain = {"gaussians", "mask", "moments", "movers", "motion", "moving"}
+    for name in ("movers", "motion", "moving"):
+        ours, theirs = tensors_of(getattr(found, name)), tensors_of(getattr(expected, name))
+        assert list(ours) == list(theirs), name
+        for part, array in ours.items():
+            assert array.dtype == theirs[part].dtype, (name, part)
+            assert np.array_equal(array, theirs[part]), (name, part)
     for name in Model.__slots__:
         if name not in plain:
             assert getattr(found, name) == getattr(expected, name), name
@@ -140,6 +184,56 @@ def test_what_is_saved_comes_back_to_the_last_bit(model: Model) -> None:
         save_model(model, Path(folder, "a.stillwatch"))
         same(load_model(Path(folder, "a.stillwatch")), model)
         assert [file.name for file in Path(folder).iterdir()] == ["a.stillwatch"]
+
+
+@pytest.mark.parametrize("masked", [True, False])
+@pytest.mark.parametrize("movers", [True, False])
+@pytest.mark.parametrize("resumable", [True, False])
+def test_what_is_known_of_motion_comes_back_to_the_last_bit(
+    tmp_path: Path, masked: bool, movers: bool, resumable: bool
+) -> None:
+    model, path = with_motion(a_model(masked=masked, resumable=resumable), movers=movers), tmp_path / "a.stillwatch"
+    save_model(model, path)
+    loaded = load_model(path)
+    same(loaded, model)
+    assert (loaded.has_motion, loaded.moving is not None) == (True, resumable)
+    assert read_header(path).motion
+    assert read_card(path).has_motion
+
+
+def test_loaded_moments_of_motion_give_what_was_saved(tmp_path: Path) -> None:
+    model, path = with_motion(a_model()), tmp_path / "a.stillwatch"
+    save_model(model, path)
+    moving = load_model(path).moving
+    assert moving is not None
+    movers, motion = moving.learned(16)
+    for found, expected in ((movers, model.movers), (motion, model.motion)):
+        for name, array in tensors_of(expected).items():
+            assert np.array_equal(tensors_of(found)[name], array), name
+
+
+MOVING = [
+    *("motion_mean", "motion_whitening", "movers_mean", "movers_whitening", "movers_factors"),
+    *("moved_weight", "moved_first", "moved_second"),
+    *("moving_count", "moving_first", "moving_second", "moving_present_s", "moving_seconds"),
+]
+
+
+@pytest.mark.parametrize("name", MOVING)
+def test_a_model_that_lacks_a_part_of_motion_is_refused(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "a.stillwatch"
+    save_model(with_motion(a_model()), path)
+    tensors, metadata = parts_of(path)
+    whole = tensors.pop(name)
+    write(path, tensors, metadata)
+    assert refused(path) == f"the model is damaged, '{name}' is missing or unreadable; {RESTORE}"
+    write(path, tensors | {name: torch.zeros((*whole.shape, 2), dtype=whole.dtype)}, metadata)
+    shapes = f"{(*whole.shape, 2)}, its header says {tuple(whole.shape)}"
+    assert refused(path) == f"the model is damaged, {name} is {shapes}; {RESTORE}"
+    write(path, tensors | {name: torch.full_like(whole, torch.nan)}, metadata)
+    assert refused(path) == f"the model is damaged, {name} holds values that are not numbers; {RESTORE}"
+    write(path, tensors | {name: whole.half()}, metadata)
+    assert refused(path) == f"the model is damaged, {name} is torch.float16, expected {whole.dtype}; {RESTORE}"
 
 
 def test_loaded_moments_give_the_gaussians_that_were_saved(path: Path) -> None:

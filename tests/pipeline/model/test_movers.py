@@ -10,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.model.movers import EPSILON, LEAST_EACH, NEWS_S, PRIOR, ROW_PX, WIDER, MoverMoments, Movers
+from pipeline.model.gaussians import Moments
+from pipeline.model.movers import EPSILON, LEAST_EACH, NEWS_S, PRIOR, ROW_PX, WIDER, MoverMoments, Movers, foreign
 from pipeline.types import Size
 
 GRID: Size = (6, 9)
@@ -189,3 +190,13 @@ def test_movers_are_the_same_on_another_device() -> None:
     movers = movers_of(moments(some(20, 15)))
     for tensor, expected in zip(movers.to("cpu").tensors, movers.tensors, strict=True):
         assert torch.equal(tensor, expected)
+
+
+def test_another_place_is_as_far_as_it_is_judged_to_be_with_movers_and_without() -> None:
+    own = Moments.empty(GRID[0] * GRID[1], DIMS)
+    own.add(some(200, 16)[0] * 0.1 + 3 * torch.randn(1, GRID[0] * GRID[1], DIMS, generator=torch.manual_seed(0)))
+    gaussians, movers = own.gaussians(0.01), movers_of(moments(some(200, 17)))
+    distances = gaussians.distances(gaussians.others)
+    assert foreign(gaussians, None) == float(distances.median())
+    capped = distances_to(movers, gaussians.others, distances)
+    assert foreign(gaussians, movers) == float(capped.median()) < float(distances.median())

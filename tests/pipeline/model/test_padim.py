@@ -46,7 +46,7 @@ def test_a_model_knows_its_grid_and_its_smoothing(model: Model) -> None:
     assert model.grid == (6, 8)
     smoothing = model.smoothing
     assert (smoothing.grid, smoothing.size) == ((6, 8), (48, 64))
-    assert (smoothing.sigma_px, smoothing.upsampling) == (4.0, "bilinear")
+    assert (smoothing.sigma_px, smoothing.upsampling) == (1.0, "bilinear")
     cropped = replace(model, geometry=Geometry((48, 64), crop=32))
     assert cropped.grid == (4, 4)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import weakref
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ from pipeline.model.padim import Model, Scores
 from pipeline.model.pool import DetectorPool, Part, score_together
 from pipeline.model.settings import Precision, Settings
 from pipeline.types import Geometry, Image, Size
-from tests.pipeline.model.conftest import SIZE, SMALL, pictures
+from tests.pipeline.model.conftest import SIZE, SMALL, pictures, walked
 
 CPU = torch.device("cpu")
 HARDWARE = {
@@ -83,6 +83,29 @@ def test_scores_together_are_those_of_each_alone(name: str, models: list[Model])
     for (detector, frames, _), scores in zip(parts, together, strict=True):
         # torch sums in another order where the batch has another size: 1e-5 is ten times what was seen.
         same(scores, detector.score(frames), 1e-5 if name == "torch" else 0.0)
+
+
+@pytest.mark.parametrize("name", list(HARDWARE))
+def test_scores_together_with_motion_are_those_of_each_alone(
+    name: str, models: list[Model], moving_model: Model
+) -> None:
+    pool = DetectorPool(HARDWARE[name])
+    moving, other = pool.ready(moving_model), pool.ready(models[0])
+    assert moving.model.moving is None
+    frames, motions = walked(4, seed=8, first=20)
+    parts: list[Part] = [
+        (moving, frames, motions),
+        (other, frames_for(models[0], 2, 5), None),
+        (moving, frames[::-1].copy(), None),
+        (moving, frames[:2], [motions[1], None]),
+    ]
+    for (detector, pictured, known), scores in zip(parts, score_together(parts), strict=True):
+        alone = detector.score(pictured, known)
+        same(scores, alone, 1e-5 if name == "torch" else 0.0)
+        assert scores.shares is not None
+        assert alone.shares is not None
+        np.testing.assert_allclose(scores.shares, alone.shares, atol=1e-5 if name == "torch" else 0)
+        assert scores.shares.any() == (known is not None)
 
 
 def test_masks_hide_in_their_own_cameras_alone(models: list[Model]) -> None:
@@ -151,6 +174,7 @@ def test_the_memory_of_a_detector_is_what_its_tensors_take(name: str, unpacked: 
     pool = DetectorPool(HARDWARE[name])
     positions, dims = 48, 12
     own = positions * dims * 4 + positions * dims * (dims + 1) // 2 * 4
+    own += 6 * 8 * (3 + 4) * 4  # of motion, in each cell
     if unpacked:
         own += positions * dims * dims * 4
     assert pool.ready(models[0]).bytes == own
@@ -163,4 +187,8 @@ def test_the_memory_of_a_resumable_model_counts_its_moments(models: list[Model])
     moments = models[0].moments
     assert moments is not None
     whole = Detector(models[0], detector.engine)
-    assert whole.bytes == detector.bytes + moments.mean.nbytes + moments.scatter.nbytes
+    moving = models[0].moving
+    assert moving is not None
+    sums = [getattr(kind, field.name) for kind in (moving.motion, moving.movers) for field in fields(kind)]
+    own = moments.mean.nbytes + moments.scatter.nbytes
+    assert whole.bytes == detector.bytes + own + sum(kept.nbytes for kept in sums)

@@ -47,14 +47,15 @@ def test_a_shrinkage_that_is_no_share_is_refused(shrinkage: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("clocked", "method", "shrinkage"), [(True, Method.STILLWATCH, 0.7), (False, Method.PADIM, 0.1)]
+    ("clocked", "method", "shrinkage", "sigma_px"),
+    [(True, Method.STILLWATCH, 0.7, 1.0), (False, Method.PADIM, 0.1, 4.0)],
 )
-def test_a_shrinkage_that_was_not_given_is_footages_or_pictures_and_only_footage_has_motion(
-    clocked: bool, method: Method, shrinkage: float
+def test_what_was_not_given_is_footages_or_pictures_and_only_footage_has_motion(
+    clocked: bool, method: Method, shrinkage: float, sigma_px: float
 ) -> None:
-    assert Settings().shrinkage is None
+    assert (Settings().shrinkage, Settings().sigma_px) == (None, None)
     found = Settings(dims=7).for_footage(clocked=clocked)
-    assert found == Settings(method=method, dims=7, shrinkage=shrinkage)
+    assert found == Settings(method=method, dims=7, shrinkage=shrinkage, sigma_px=sigma_px)
     assert found.has_motion is clocked
 
 

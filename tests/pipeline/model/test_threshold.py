@@ -42,6 +42,22 @@ def footage_of(
     return Block.of_footage(model_frames, times_s, [Tails.of_footage(times_s, scores, stays, POLICY)], POLICY)
 
 
+def moving_block(seed: int = 0, *, stays: bool = True, usual: tuple[float, float, float] = (6.0, 0.5, 1.5)) -> Block:
+    """As `footage_block`, with speeds about 5 and directions about 8."""
+    block, source = footage_block(seed), np.random.RandomState(seed + 100)
+
+    def tail(level: float) -> tuple[float, ...]:
+        return tuple(np.sort(level + source.gamma(2, 0.5, 40))[::-1].tolist())
+
+    kinds = [Tails(tail(5), tail(3) if stays else (), usual[1]), Tails(tail(8), tail(2) if stays else (), usual[2])]
+    return replace(block, lingering=block.lingering if stays else (), usual=usual[0], motion=tuple(kinds))
+
+
+def of_appearance(block: Block, tails: Tails) -> Block:
+    """The block of a camera with this evidence alone."""
+    return replace(block, tail=tails.tail, lingering=tails.lingering, usual=tails.usual, motion=())
+
+
 def picture_block(scores: list[float], model_frames: int = 100) -> Block:
     return Block.of_pictures(model_frames, scores)
 
@@ -92,6 +108,95 @@ def test_frames_before_anything_can_have_stayed_leave_nothing_of_what_lingers() 
     block = footage_of(70, times_s, [1.0] * 100, known)
     assert list(block.lingering) == plain.peaks(times_s[25:], [score for score in known if score is not None], 2, 1)
     assert footage_of(70, times_s, [1.0] * 100, [None] * 100).lingering == ()
+
+
+def test_a_block_keeps_the_tails_of_each_evidence_and_what_is_usual() -> None:
+    source = np.random.RandomState(3)
+    times_s = [number / 5 for number in range(200)]
+    said = source.gamma(2, 3, (3, 200))
+    tails = [Tails.of_footage(times_s, scores.tolist(), (scores / 2).tolist(), POLICY) for scores in said]
+    block = Block.of_footage(70, times_s, tails, POLICY)
+    assert block.tails == tuple(tails)
+    assert (block.frames, block.seconds, len(block.motion)) == (200, 39.8, 2)
+    for found, scores in zip(block.tails, said, strict=True):
+        assert list(found.tail) == plain.peaks(times_s, scores.tolist(), 2, 1)
+        assert list(found.lingering) == plain.peaks(times_s, (scores / 2).tolist(), 2, 1)
+        # A tenth of the frames is above it.
+        assert (scores > found.usual).sum() == 20
+
+
+# Motion
+
+
+def test_each_evidence_may_give_a_third_of_the_false_events() -> None:
+    blocks = [moving_block(1), moving_block(2)]
+    threshold = calibrated(blocks, 10, 24.0)
+    alone = [
+        calibrated([of_appearance(block, block.tails[number]) for block in blocks], 10, 8.0) for number in range(3)
+    ]
+    assert threshold.value == alone[0].value
+    assert threshold.motion == (alone[1].value, alone[2].value)
+
+
+def test_what_is_expected_is_the_sum_over_all_evidence() -> None:
+    blocks = [moving_block(1, stays=False), moving_block(2, stays=False)]
+    threshold = calibrated(blocks, 10, 24.0)
+    assert (threshold.asked_a_day, threshold.lingering) == (24.0, 1.0)
+    assert threshold.expected_a_day == pytest.approx(24, rel=0.01)
+    alone = [
+        calibrated([of_appearance(block, block.tails[number]) for block in blocks], 10, 8.0) for number in range(3)
+    ]
+    assert threshold.expected_a_day == pytest.approx(sum(one.expected_a_day or 0 for one in alone))
+    low, high = threshold.interval_a_day or (0, 0)
+    assert low == pytest.approx(sum((one.interval_a_day or (0, 0))[0] for one in alone))
+    assert 0 < low < 24 < high
+
+
+def test_what_lingers_has_one_share_for_all_evidence_that_none_is_under() -> None:
+    blocks = [moving_block(1), moving_block(2)]
+    threshold = calibrated(blocks, 10, 24.0)
+    shares = [
+        calibrated([of_appearance(block, block.tails[number]) for block in blocks], 10, 8.0).lingering
+        for number in range(3)
+    ]
+    raised = [share**power for share, power in zip(shares, (1.0, *threshold.powers), strict=True)]
+    assert threshold.lingering == max(raised)
+    assert len(set(raised)) == 3
+    # Those whose own is lower are asked for more than they need, so there are fewer false events than were allowed.
+    assert threshold.expected_a_day is not None
+    assert 8 < threshold.expected_a_day < 24
+
+
+def test_what_is_usual_of_motion_is_raised_to_the_share_of_1_that_it_is_of_appearance() -> None:
+    blocks = [moving_block(1, usual=(6.0, 0.5, 1.5)), moving_block(2, usual=(8.0, 1.0, 2.0))]
+    blocks[1] = replace(blocks[1], frames=3 * blocks[0].frames)
+    threshold = calibrated(blocks, 10, 24.0)
+    usual = [0.25 * first + 0.75 * second for first, second in ((6.0, 8.0), (0.5, 1.0), (1.5, 2.0))]
+    for level, of_motion, power in zip(threshold.motion, usual[1:], threshold.powers, strict=True):
+        assert 0.25 < power < 1
+        assert (of_motion / level) ** power == pytest.approx(usual[0] / threshold.value)
+
+
+@pytest.mark.parametrize(("usual", "power"), [((1.0, 4.0, 7.0), 1.0), ((9.9, 0.0, 0.0), 0.25)])
+def test_motion_is_never_raised_to_more_than_1_nor_to_less_than_a_quarter(
+    usual: tuple[float, float, float], power: float
+) -> None:
+    assert calibrated([moving_block(1, usual=usual)], 10, 24.0).powers == (power, power)
+
+
+def test_where_nothing_moves_motion_is_unusual_from_three_deviations_on() -> None:
+    block = moving_block(1)
+    still = replace(block, motion=(Tails((0.0,) * 40, (0.0,) * 40), Tails((0.4, 0.2), ())))
+    threshold = calibrated([still], 10, 24.0)
+    assert threshold.motion == (3.0, 3.0)
+    assert threshold.value == calibrated([block], 10, 24.0).value
+
+
+def test_frames_too_far_apart_for_anything_to_be_seen_moving_have_a_threshold_of_motion_all_the_same() -> None:
+    times_s = [number * 10.0 for number in range(40)]
+    tails = [Tails.of_footage(times_s, [level] * 40, [None] * 40, POLICY) for level in (7.0, 0.0, 0.0)]
+    threshold = calibrated([Block.of_footage(70, times_s, tails, POLICY)], 10)
+    assert (threshold.motion, threshold.powers, threshold.asked_a_day) == ((3.0, 3.0), (1.0, 1.0), None)
 
 
 # Which blocks count
