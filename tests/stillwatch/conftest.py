@@ -89,17 +89,6 @@ def model(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def looks(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A model of `gate.mp4` that knows appearance alone.
-
-    Twelve seconds tell it what a thing is that lies there; one that knows what moves takes it for another square.
-    """
-    path = tmp_path_factory.mktemp("looks") / "gate.stillwatch"
-    assert run("fit", clip, "-o", path, *SMALL, "--method", "padim", cwd=path.parent).code == 0
-    return path
-
-
-@pytest.fixture(scope="session")
 def bare(clip: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model of `gate.mp4` that cannot be resumed."""
     path = tmp_path_factory.mktemp("bare") / "gate.stillwatch"

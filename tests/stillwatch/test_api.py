@@ -64,8 +64,8 @@ def test_what_it_fits_and_replays_is_what_the_commands_do(model: Path, clip: Pat
     assert (event["id"], event["camera"]) == ("gate-1-0", "gate")
 
 
-def test_a_model_in_memory_has_the_name_it_is_given(looks: Path, odd: Path, tmp_path: Path) -> None:
-    loaded = stillwatch.load(looks)
+def test_a_model_in_memory_has_the_name_it_is_given(model: Path, odd: Path, tmp_path: Path) -> None:
+    loaded = stillwatch.load(model)
     names = []
     for camera in (None, "Gate (north)"):
         stillwatch.replay(odd, loaded, tmp_path, camera=camera, heatmap=False)

@@ -38,9 +38,9 @@ def overlap(box: list[int], other: tuple[int, int, int, int]) -> bool:
 
 
 @pytest.fixture(scope="module")
-def visited(visit_clip: Path, looks: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+def visited(visit_clip: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     """A thing comes after 6 s, stays for 4 s and is gone for 6 s."""
-    return replay(visit_clip, model=looks, cwd=tmp_path_factory.mktemp("visited"))
+    return replay(visit_clip, model=model, cwd=tmp_path_factory.mktemp("visited"))
 
 
 def test_what_comes_and_goes_is_one_event_where_and_when_it_was(visited: Replayed) -> None:
@@ -54,8 +54,8 @@ def test_what_comes_and_goes_is_one_event_where_and_when_it_was(visited: Replaye
     assert visited.summary["events"] == 1
 
 
-def test_what_is_normal_is_no_event(tuesday: Path, looks: Path, tmp_path: Path) -> None:
-    result = replay(tuesday, "--no-heatmap", model=looks, cwd=tmp_path)
+def test_what_is_normal_is_no_event(tuesday: Path, model: Path, tmp_path: Path) -> None:
+    result = replay(tuesday, "--no-heatmap", model=model, cwd=tmp_path)
     assert result.events == []
     assert result.files == ["events.json", "report.html", "scores.csv", "summary.json"]
     # The square jumps back every 3 s: that is above 1 for a frame at most, and no event.
@@ -106,27 +106,27 @@ def test_a_clip_shows_from_five_seconds_before_to_five_seconds_after_at_the_reco
 
 
 def test_the_same_replay_into_the_same_folder_gives_the_same_bytes(
-    visited: Replayed, visit_clip: Path, looks: Path
+    visited: Replayed, visit_clip: Path, model: Path
 ) -> None:
     before = visited.content
-    assert replay(visit_clip, model=looks, cwd=visited.out.parent).content == before
+    assert replay(visit_clip, model=model, cwd=visited.out.parent).content == before
 
 
 def test_an_earlier_result_goes_and_what_is_not_ours_stays(
-    visit_clip: Path, odd: Path, tuesday: Path, looks: Path, tmp_path: Path
+    visit_clip: Path, odd: Path, tuesday: Path, model: Path, tmp_path: Path
 ) -> None:
-    before = replay(odd, model=looks, cwd=tmp_path)
+    before = replay(odd, model=model, cwd=tmp_path)
     ours = {path.name for path in (before.out / "events").iterdir()}
     assert ours == {"gate-1-0.mp4", "gate-1-0.jpg"}
     foreign = ["notes.txt", "gate-2026-11-24.mp4", "gate-1-7.jpg", "elsewhere.mp4"]
     for name in foreign:
         (before.out / "events" / name).write_text(name)
     (before.out / "mine.txt").write_text("mine")
-    after = replay(visit_clip, model=looks, cwd=tmp_path)
+    after = replay(visit_clip, model=model, cwd=tmp_path)
     assert sorted(path.name for path in (after.out / "events").iterdir()) == sorted(
         [*foreign, "gate-1-30.jpg", "gate-1-30.mp4"]
     )
-    none = replay(tuesday, model=looks, cwd=tmp_path)
+    none = replay(tuesday, model=model, cwd=tmp_path)
     assert sorted(path.name for path in (none.out / "events").iterdir()) == sorted(foreign)
     assert all((none.out / "events" / name).read_text() == name for name in foreign)
     assert (none.out / "mine.txt").read_text() == "mine"
@@ -134,12 +134,12 @@ def test_an_earlier_result_goes_and_what_is_not_ours_stays(
 
 @pytest.mark.parametrize("listed", ['[{"clip": "../mine.mp4"}]', '{"clip": 1}', "[1]", "nothing", '[{"clip": []}]'])
 def test_a_list_of_events_that_is_not_ours_removes_nothing(
-    listed: str, tuesday: Path, looks: Path, tmp_path: Path
+    listed: str, tuesday: Path, model: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "out" / "events").mkdir(parents=True)
     (tmp_path / "out" / "mine.mp4").touch()
     (tmp_path / "out" / "events.json").write_text(listed)
-    result = replay(tuesday, "--until", "1", "--no-heatmap", model=looks, cwd=tmp_path)
+    result = replay(tuesday, "--until", "1", "--no-heatmap", model=model, cwd=tmp_path)
     assert (result.done.code, result.events) == (0, [])
     assert (tmp_path / "out" / "mine.mp4").exists()
 
@@ -155,10 +155,10 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_clip_that_does_not_fit_on_the_disk_is_said_and_the_rest_is_there(
-    large: Path, looks: Path, tmp_path: Path
+    large: Path, model: Path, tmp_path: Path
 ) -> None:
     with files_up_to(130_000):
-        result = replay(large, "--no-heatmap", model=looks, cwd=tmp_path)
+        result = replay(large, "--no-heatmap", model=model, cwd=tmp_path)
     problem = "out/events/gate-1-0.mp4: cannot be written, file too large; free some space or choose another place."
     (event,) = result.events
     assert (result.done.code, result.done.err) == (0, f"Warning: {problem}\n")
@@ -171,9 +171,9 @@ def test_a_clip_that_does_not_fit_on_the_disk_is_said_and_the_rest_is_there(
     assert len(result.rows) == 20
 
 
-def test_a_report_that_does_not_fit_leaves_nothing_of_the_attempt(large: Path, looks: Path, tmp_path: Path) -> None:
+def test_a_report_that_does_not_fit_leaves_nothing_of_the_attempt(large: Path, model: Path, tmp_path: Path) -> None:
     with files_up_to(200_000):  # the clip does fit, and the report that carries it does not
-        result = replay(large, "--no-heatmap", model=looks, cwd=tmp_path)
+        result = replay(large, "--no-heatmap", model=model, cwd=tmp_path)
     assert (result.done.code, result.done.err) == (
         1,
         "Error: out/report.html: cannot be written, file too large; free some space or choose another place.\n",
@@ -182,11 +182,11 @@ def test_a_report_that_does_not_fit_leaves_nothing_of_the_attempt(large: Path, l
 
 
 @pytest.fixture
-def models(looks: Path, tmp_path: Path) -> Path:
+def models(model: Path, tmp_path: Path) -> Path:
     """A folder of the models of three cameras."""
     (tmp_path / "models").mkdir()
     for name in ("gate", "gate-north", "dock"):
-        shutil.copy(looks, tmp_path / "models" / f"{name}.stillwatch")
+        shutil.copy(model, tmp_path / "models" / f"{name}.stillwatch")
     return tmp_path / "models"
 
 

@@ -88,8 +88,8 @@ def test_the_picture_is_dark_where_the_scene_never_varied(model: Path, tmp_path:
 
 
 @pytest.fixture(scope="module")
-def replayed(odd: Path, looks: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
-    return replay(odd, "--no-heatmap", model=looks, cwd=tmp_path_factory.mktemp("inspect"))
+def replayed(odd: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+    return replay(odd, "--no-heatmap", model=model, cwd=tmp_path_factory.mktemp("inspect"))
 
 
 def test_it_says_what_a_replay_found(replayed: Replayed) -> None:

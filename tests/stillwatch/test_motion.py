@@ -43,9 +43,9 @@ def halved(model: Model) -> Detector:
 
 
 @pytest.fixture(scope="module")
-def told(visit_clip: Path, looks: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ReplaySummary, Replayed]:
+def told(visit_clip: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[ReplaySummary, Replayed]:
     out = tmp_path_factory.mktemp("motion") / "out"
-    tasks = [Task(source, load_model(looks), "gate") for source in find_sources([visit_clip])]
+    tasks = [Task(source, load_model(model), "gate") for source in find_sources([visit_clip])]
     summary = replay_tasks(tasks, halved, out, ReplayOptions(fps=5.0))
     return summary, Replayed(Result(0, "", ""), out)
 

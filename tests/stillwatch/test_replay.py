@@ -20,10 +20,10 @@ from tests.stillwatch.running import interrupted_when, run_process
 
 
 @pytest.fixture(scope="module")
-def replayed(odd: Path, looks: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+def replayed(odd: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     """In a process: 4 s with a thing that does not belong there."""
     folder = tmp_path_factory.mktemp("replay")
-    return Replayed(run_process("replay", odd, "-m", looks, "-o", "out", cwd=folder), folder / "out")
+    return Replayed(run_process("replay", odd, "-m", model, "-o", "out", cwd=folder), folder / "out")
 
 
 def test_it_says_what_it_found_and_where_to_look(replayed: Replayed) -> None:
@@ -73,7 +73,7 @@ def test_the_heatmap_shows_every_frame_at_its_time(replayed: Replayed) -> None:
     assert replayed.shown == replayed.times
 
 
-def test_the_summary_says_what_it_came_to(replayed: Replayed, looks: Path) -> None:
+def test_the_summary_says_what_it_came_to(replayed: Replayed, model: Path) -> None:
     summary = replayed.summary
     highest = max(replayed.rows, key=lambda row: float(row["score"]))
     assert list(summary) == [
@@ -83,7 +83,7 @@ def test_the_summary_says_what_it_came_to(replayed: Replayed, looks: Path) -> No
     assert (summary["files"], summary["complete"]) == (["odd.mp4"], True)
     assert (summary["frames"], summary["anomalous"], summary["events"]) == (20, 20, 1)
     assert (summary["footage_s"], summary["damaged"], summary["problems"]) == (4.0, 0, [])
-    assert summary["thresholds"] == {"gate": read_header(looks).threshold.value}
+    assert summary["thresholds"] == {"gate": read_header(model).threshold.value}
     peak = summary["peak"]
     assert isinstance(peak, dict)
     assert list(peak) == ["file", "index", "time_s", "score", "appearance", "motion", "x", "y"]
@@ -92,23 +92,23 @@ def test_the_summary_says_what_it_came_to(replayed: Replayed, looks: Path) -> No
     assert f"{peak['score']:.6g}" == highest["score"]
 
 
-def test_json_prints_the_summary_and_nothing_else(odd: Path, looks: Path, tmp_path: Path) -> None:
-    result = replay(odd, "--json", model=looks, cwd=tmp_path)
+def test_json_prints_the_summary_and_nothing_else(odd: Path, model: Path, tmp_path: Path) -> None:
+    result = replay(odd, "--json", model=model, cwd=tmp_path)
     assert (result.done.code, result.done.err) == (0, "")
     assert json.loads(result.done.out) == result.summary
 
 
-def test_without_a_heatmap_none_is_left_from_before(odd: Path, looks: Path, tmp_path: Path) -> None:
-    before = replay(odd, "--until", "2", model=looks, cwd=tmp_path)
+def test_without_a_heatmap_none_is_left_from_before(odd: Path, model: Path, tmp_path: Path) -> None:
+    before = replay(odd, "--until", "2", model=model, cwd=tmp_path)
     assert before.files == ["events", *FILES]
-    after = replay(odd, "--no-heatmap", model=looks, cwd=tmp_path)
+    after = replay(odd, "--no-heatmap", model=model, cwd=tmp_path)
     assert after.files == ["events", *(name for name in FILES if name != "heatmap.mp4")]
     assert len(after.rows) == 20
     assert "heatmap" not in after.done.out
 
 
-def test_several_recordings_follow_each_other(clip: Path, odd: Path, looks: Path, tmp_path: Path) -> None:
-    result = replay(clip, odd, "--from", "1", "--until", "3", model=looks, cwd=tmp_path)
+def test_several_recordings_follow_each_other(clip: Path, odd: Path, model: Path, tmp_path: Path) -> None:
+    result = replay(clip, odd, "--from", "1", "--until", "3", model=model, cwd=tmp_path)
     once = [1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.2, 2.4, 2.6, 2.8]
     assert result.done.code == 0
     assert [row["file"] for row in result.rows] == ["gate.mp4"] * 10 + ["odd.mp4"] * 10
@@ -118,64 +118,64 @@ def test_several_recordings_follow_each_other(clip: Path, odd: Path, looks: Path
     assert result.summary["footage_s"] == 4.0
 
 
-def test_images_have_no_time_but_that_of_their_rate(looks: Path, tmp_path: Path) -> None:
+def test_images_have_no_time_but_that_of_their_rate(model: Path, tmp_path: Path) -> None:
     images = tmp_path / "images"
     images.mkdir()
     for number, picture in enumerate(scene(2)):
         cv2.imwrite(str(images / f"{number}.png"), cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
-    without = replay("images", model=looks, cwd=tmp_path)
+    without = replay("images", model=model, cwd=tmp_path)
     assert without.times == [float(number) for number in range(20)]
     assert without.summary["footage_s"] == 0.0
-    with_rate = replay("images", "--input-fps", "10", model=looks, cwd=tmp_path)
+    with_rate = replay("images", "--input-fps", "10", model=model, cwd=tmp_path)
     assert with_rate.times == [round(number / 5, 3) for number in range(10)]
     assert with_rate.summary["footage_s"] == 2.0
     assert {row["file"] for row in with_rate.rows} == {"images"}
 
 
-def test_a_mask_hides_what_lies_under_it(odd: Path, looks: Path, tmp_path: Path) -> None:
+def test_a_mask_hides_what_lies_under_it(odd: Path, model: Path, tmp_path: Path) -> None:
     (tmp_path / "mask.yaml").write_text("polygons: [[[80, 0], [144, 0], [144, 96], [80, 96]]]\n")
-    seen = replay(odd, "--mask", "mask.yaml", "--no-heatmap", model=looks, cwd=tmp_path)
+    seen = replay(odd, "--mask", "mask.yaml", "--no-heatmap", model=model, cwd=tmp_path)
     assert seen.done.code == 0
     assert all(int(row["x"]) < 80 for row in seen.rows)
 
 
-def test_a_single_picture_is_scored_too(looks: Path, tmp_path: Path) -> None:
+def test_a_single_picture_is_scored_too(model: Path, tmp_path: Path) -> None:
     write_clip(tmp_path / "one.mp4", [next(scene(1))])
-    result = replay("one.mp4", model=looks, cwd=tmp_path)
+    result = replay("one.mp4", model=model, cwd=tmp_path)
     assert result.done.code == 0
     assert re.match(r"1 frame scored in 0:0\d\n", result.done.out)
     assert (result.times, result.shown) == ([0.0], [0.0])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="names of files are text here")
-def test_a_name_that_is_no_text_is_written_as_far_as_it_is(odd: Path, looks: Path, tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_is_written_as_far_as_it_is(odd: Path, model: Path, tmp_path: Path) -> None:
     name = os.fsdecode(b"caf\xe9.mp4")
     shutil.copy(odd, tmp_path / name)
-    result = replay(name, "--until", "1", "--no-heatmap", model=looks, cwd=tmp_path)
+    result = replay(name, "--until", "1", "--no-heatmap", model=model, cwd=tmp_path)
     assert result.done.code == 0
     assert " of caf\ufffd.mp4, " in result.done.out
     assert {row["file"] for row in result.rows} == {"caf?.mp4"}
     assert result.summary["files"] == ["caf?.mp4"]
 
 
-def test_precisions_that_were_tried_agree(odd: Path, looks: Path, tmp_path: Path) -> None:
+def test_precisions_that_were_tried_agree(odd: Path, model: Path, tmp_path: Path) -> None:
     scores = [
-        [float(row["raw_score"]) for row in replay(odd, "--no-heatmap", *how, model=looks, cwd=tmp_path).rows]
+        [float(row["raw_score"]) for row in replay(odd, "--no-heatmap", *how, model=model, cwd=tmp_path).rows]
         for how in ([], ["--engine", "torch", "--precision", "float32"])
     ]
     assert scores[0] == pytest.approx(scores[1], rel=1e-3)
 
 
-def long_replay(clip: Path, looks: Path) -> list[str | Path]:
+def long_replay(clip: Path, model: Path) -> list[str | Path]:
     """A replay of 6,000 frames."""
-    return ["replay", *[clip] * 50, "--fps", "10", "-m", looks, "-o", "out"]
+    return ["replay", *[clip] * 50, "--fps", "10", "-m", model, "-o", "out"]
 
 
-def test_ctrl_c_leaves_whole_files_of_what_was_seen(clip: Path, looks: Path, tmp_path: Path) -> None:
+def test_ctrl_c_leaves_whole_files_of_what_was_seen(clip: Path, model: Path, tmp_path: Path) -> None:
     out = tmp_path / "out"
     done = interrupted_when(
         (out / ".heatmap.mp4.part").exists,
-        *long_replay(clip, looks),
+        *long_replay(clip, model),
         cwd=tmp_path,
     )
     result = Replayed(done, out)

@@ -22,9 +22,9 @@ NEAR_S = 0.2
 
 
 @pytest.fixture(scope="module")
-def replayed(visit_clip: Path, odd: Path, looks: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
+def replayed(visit_clip: Path, odd: Path, model: Path, tmp_path_factory: pytest.TempPathFactory) -> Replayed:
     """Two recordings with an event in each."""
-    result = replay(visit_clip, odd, model=looks, cwd=tmp_path_factory.mktemp("report"))
+    result = replay(visit_clip, odd, model=model, cwd=tmp_path_factory.mktemp("report"))
     assert [event["id"] for event in result.events] == ["gate-1-30", "gate-2-0"]
     return result
 
@@ -88,8 +88,8 @@ def test_mailed_alone_it_has_its_clips_and_opens(replayed: Replayed, visit: Visi
     assert abs(opened.video_s + 1.0 - 8.3) <= NEAR_S
 
 
-def test_without_a_heatmap_it_opens_too(visit_clip: Path, looks: Path, visit: Visit, tmp_path: Path) -> None:
-    result = replay(visit_clip, "--no-heatmap", model=looks, cwd=tmp_path)
+def test_without_a_heatmap_it_opens_too(visit_clip: Path, model: Path, visit: Visit, tmp_path: Path) -> None:
+    result = replay(visit_clip, "--no-heatmap", model=model, cwd=tmp_path)
     opened = visit(result.out / "report.html")
     opened.settled()
     assert opened.source == "From the clip of event 1"
@@ -101,8 +101,8 @@ def test_without_a_heatmap_it_opens_too(visit_clip: Path, looks: Path, visit: Vi
     )
 
 
-def test_without_an_event_it_says_so(tuesday: Path, looks: Path, visit: Visit, tmp_path: Path) -> None:
-    result = replay(tuesday, "--until", "2", model=looks, cwd=tmp_path)
+def test_without_an_event_it_says_so(tuesday: Path, model: Path, visit: Visit, tmp_path: Path) -> None:
+    result = replay(tuesday, "--until", "2", model=model, cwd=tmp_path)
     opened = visit(result.out / "report.html")
     opened.click_at(1.0)
     assert opened.source == "From heatmap.mp4"

@@ -11,14 +11,12 @@ from itertools import chain
 from pathlib import Path
 
 import av
-import numpy as np
 import pytest
 
 from pipeline.errors import BusError
 from pipeline.parts import Parts
-from pipeline.types import Image
 from tests.pipeline.video.clips import write_clip as write_camera_clip
-from tests.stillwatch.conftest import FPS, SMALL, THING, scene, write_clip
+from tests.stillwatch.conftest import FPS, SMALL, scene, write_clip
 from tests.stillwatch.replaying import replay
 from tests.stillwatch.running import DEADLINE_S, run, started, wait_until
 from tests.stillwatch.sites import short_folder, write_site
@@ -121,16 +119,8 @@ def answers(address: Address) -> bool:
     return True
 
 
-def with_thing(picture: Image) -> Image:
-    """The same with a thing that lies there, in squares: a plain one looks like what goes through the scene."""
-    x, y, width, height = THING
-    squares = np.indices((height, width)).sum(axis=0) // 4 % 2
-    picture[y : y + height, x : x + width] = np.where(squares[..., np.newaxis], (250, 20, 20), (20, 20, 90))
-    return picture
-
-
 def test_a_recording_through_the_stream_is_what_replay_finds(folder: Path, model: Path) -> None:
-    visit = chain(scene(6, seed=2), map(with_thing, scene(4, seed=3)), scene(6, seed=4))
+    visit = chain(scene(6, seed=2), scene(4, seed=3, thing=True), scene(6, seed=4))
     replayed = replay(write_clip(folder / "gate.mp4", visit), model=model, cwd=folder)
     write_site(folder, {"gate": "source: gate.mp4, pace: fast"})
     with running(folder) as (address, process), Listener(address) as heard:
