@@ -118,7 +118,8 @@ USAGE = [
     (
         "evaluate coco root",
         "stillwatch evaluate",
-        "Invalid value for 'LAYOUT': 'coco' is not one of 'ucsd', 'stc', 'avenue', 'mvtec', 'btad', 'visa', 'folder'.",
+        "Invalid value for 'LAYOUT': 'coco' is not one of 'ucsd', 'stc', 'avenue', 'mvtec', 'btad', 'visa', 'folder', "
+        "'synthetic'.",
     ),
     ("weights fetch", "stillwatch weights fetch", "Missing argument 'BACKBONE...'."),
 ]
