@@ -31,7 +31,7 @@ def test_it_says_what_a_model_was_made_of_and_promises(model: Path) -> None:
         "  sees        pictures of 144 x 96, 18 x 12 positions\n"
         "  embedding   20 numbers a position, channels picked with seed 0\n"
         "  covariance  shrinkage 0.7, epsilon 0.1\n"
-        "  smoothing   bilinear, sigma 4 px\n"
+        "  smoothing   bilinear, sigma 1 px\n"
         f"  threshold   {threshold.value:.4g}, {threshold.lingering:.2f} of it for what lingers\n"
         "  promise     at most 732 false alarms a day (0 to 732): 12 seconds of footage cannot speak for fewer, "
         "2.4 hours could for the 1 asked for\n"
