@@ -26,7 +26,7 @@ from tests.pipeline.evaluation.arranged import WRITERS, Scene
 from tests.pipeline.video.clips import moving, write_clip
 
 SIZE: Size = (64, 128)
-SETTINGS = Settings(backbone="resnet18", weights="random", taps=("layer1",), dims=8)
+SETTINGS = Settings(Method.STILLWATCH, backbone="resnet18", weights="random", taps=("layer1",), dims=8)
 OPTIONS = FitOptions(SETTINGS, short_side=64, fps=5.0, resumable=True)
 WITHOUT = replace(OPTIONS, settings=SETTINGS.with_changes(method=Method.PADIM))
 

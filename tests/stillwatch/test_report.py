@@ -97,7 +97,7 @@ def test_without_a_heatmap_it_opens_too(visit_clip: Path, model: Path, visit: Vi
     assert area is not None
     opened.page.mouse.click(area["x"] + 2, area["y"] + area["height"] / 2)
     expect(opened.page.locator(".words")).to_have_text(
-        "This page carries no picture of this moment. Shown: the nearest event, 1, 10.0 s later."
+        "This page carries no picture of this moment. Shown: the nearest event, 1, 7.0 s later."
     )
 
 

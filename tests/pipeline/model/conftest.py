@@ -12,13 +12,13 @@ from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, Hardware, build_engine, choose_hardware
 from pipeline.model.fitting import Fitter
 from pipeline.model.padim import Model
-from pipeline.model.settings import Precision, Settings
+from pipeline.model.settings import Method, Precision, Settings
 from pipeline.types import Geometry, Image, Motion, Size
 from pipeline.velocities import planes_of
 
 SIZE: Size = (48, 64)
 # 48 positions of 12 numbers: a fit of 60 frames takes a fifth of a second.
-SMALL = Settings(backbone="resnet18", weights="random", taps=("layer1",), dims=12, seed=1)
+SMALL = Settings(Method.STILLWATCH, backbone="resnet18", weights="random", taps=("layer1",), dims=12, seed=1)
 
 
 def pictures(count: int, *, seed: int = 0, size: Size = SIZE) -> Image:

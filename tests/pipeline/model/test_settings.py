@@ -54,7 +54,7 @@ def test_what_was_not_given_is_footages_or_pictures_and_only_footage_has_motion(
     clocked: bool, method: Method, shrinkage: float, sigma_px: float
 ) -> None:
     assert (Settings().shrinkage, Settings().sigma_px) == (None, None)
-    found = Settings(dims=7).for_footage(clocked=clocked)
+    found = Settings(Method.STILLWATCH, dims=7).for_footage(clocked=clocked)
     assert found == Settings(method=method, dims=7, shrinkage=shrinkage, sigma_px=sigma_px)
     assert found.has_motion is clocked
 

@@ -83,7 +83,7 @@ def test_folded_maps_are_the_reference(grid: Size, size: Size, sigma_px: float, 
 
 @settings(max_examples=12, deadline=None)
 @given(
-    st.floats(0, 1e4, width=32),
+    st.floats(0, 1e4, width=32, allow_subnormal=False),  # threads may be set to flush those to 0
     st.tuples(st.integers(1, 4), st.integers(1, 4)),
     st.sampled_from([8, 16]),
     st.sampled_from(["bilinear", "bicubic"]),

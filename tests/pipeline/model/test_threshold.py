@@ -128,14 +128,23 @@ def test_a_block_keeps_the_tails_of_each_evidence_and_what_is_usual() -> None:
 # Motion
 
 
-def test_each_evidence_may_give_a_third_of_the_false_events() -> None:
+def test_each_evidence_may_give_a_third_of_the_false_events_and_appearance_alone_lingers() -> None:
     blocks = [moving_block(1), moving_block(2)]
     threshold = calibrated(blocks, 10, 24.0)
-    alone = [
-        calibrated([of_appearance(block, block.tails[number]) for block in blocks], 10, 8.0) for number in range(3)
-    ]
-    assert threshold.value == alone[0].value
-    assert threshold.motion == (alone[1].value, alone[2].value)
+    appearance, speed, direction = (
+        calibrated(
+            [
+                of_appearance(block, block.tails[0] if number == 0 else replace(block.tails[number], lingering=()))
+                for block in blocks
+            ],
+            10,
+            8.0,
+        )
+        for number in range(3)
+    )
+    assert (threshold.value, threshold.lingering) == (appearance.value, appearance.lingering)
+    assert threshold.motion == (speed.value, direction.value)
+    assert appearance.lingering < 1
 
 
 def test_what_is_expected_is_the_sum_over_all_evidence() -> None:
@@ -150,21 +159,6 @@ def test_what_is_expected_is_the_sum_over_all_evidence() -> None:
     low, high = threshold.interval_a_day or (0, 0)
     assert low == pytest.approx(sum((one.interval_a_day or (0, 0))[0] for one in alone))
     assert 0 < low < 24 < high
-
-
-def test_what_lingers_has_one_share_for_all_evidence_that_none_is_under() -> None:
-    blocks = [moving_block(1), moving_block(2)]
-    threshold = calibrated(blocks, 10, 24.0)
-    shares = [
-        calibrated([of_appearance(block, block.tails[number]) for block in blocks], 10, 8.0).lingering
-        for number in range(3)
-    ]
-    raised = [share**power for share, power in zip(shares, (1.0, *threshold.powers), strict=True)]
-    assert threshold.lingering == max(raised)
-    assert len(set(raised)) == 3
-    # Those whose own is lower are asked for more than they need, so there are fewer false events than were allowed.
-    assert threshold.expected_a_day is not None
-    assert 8 < threshold.expected_a_day < 24
 
 
 def test_what_is_usual_of_motion_is_raised_to_the_share_of_1_that_it_is_of_appearance() -> None:

@@ -17,7 +17,7 @@ from pipeline.fit import FitOptions, fit_footage
 from pipeline.model.engine import Hardware, choose_hardware
 from pipeline.model.padim import Model
 from pipeline.model.pool import DetectorPool
-from pipeline.model.settings import Settings
+from pipeline.model.settings import Method, Settings
 from pipeline.types import Frame, Image, Motion, Size
 from pipeline.video.recording import open_recording
 from pipeline.video.sampling import Sampling
@@ -54,7 +54,7 @@ EPOCH, FPS = 1_795_000_000_000, 5.0
 # Of the source's pictures, and of the model's.
 SOURCE: Size = (72, 96)
 SIZE: Size = (64, 80)
-SETTINGS = Settings(backbone="resnet18", weights="random", taps=("layer1",), dims=8)
+SETTINGS = Settings(Method.STILLWATCH, backbone="resnet18", weights="random", taps=("layer1",), dims=8)
 # Instead of five seconds: these batches take milliseconds.
 IDLE_MS = 300
 
