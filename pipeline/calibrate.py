@@ -11,10 +11,11 @@ import numpy as np
 
 from pipeline.errors import ModelError, SourceError
 from pipeline.fit import Counted
+from pipeline.model.blocks import Block
+from pipeline.model.calibration import MIN_FRAMES, calibrated
 from pipeline.model.detector import Detector
 from pipeline.model.held_out import HeldOut
 from pipeline.model.padim import Model
-from pipeline.model.threshold import MIN_FRAMES, Block, calibrated
 from pipeline.policy import Policy
 from pipeline.scoring import batches
 from pipeline.surveying import check_view, has_clock, survey

@@ -18,6 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
+from pipeline.model.blocks import Block
+from pipeline.model.calibration import LEAST, MIN_FRAMES, calibrated
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.engine import Engine
 from pipeline.model.gaussians import Gaussians, Moments
@@ -30,7 +32,6 @@ from pipeline.model.moving import Moving, seen_in, shares_at
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
-from pipeline.model.threshold import LEAST, MIN_FRAMES, Block, calibrated
 from pipeline.policy import Policy
 from pipeline.types import Geometry, Image, Motion, Size
 from pipeline.velocities import Velocities, velocities_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pipeline.lingering import Lingering
+from pipeline.model.blocks import Block, Tails
 from pipeline.model.padim import Scores
-from pipeline.model.threshold import Block, Tails
 from pipeline.policy import Policy
 
 __all__ = ["HeldOut"]

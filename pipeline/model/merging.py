@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 
 from pipeline.errors import ModelError
+from pipeline.model.calibration import calibrated
 from pipeline.model.gaussians import Moments
 from pipeline.model.moving import Moving
 from pipeline.model.padim import Model
-from pipeline.model.threshold import calibrated
 
 __all__ = ["merge_models"]
 

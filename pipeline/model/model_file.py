@@ -23,12 +23,13 @@ from torch import Tensor
 
 from pipeline.errors import OutputError
 from pipeline.files import output_error, written_whole
+from pipeline.model.blocks import Block
 from pipeline.model.card import FORMAT_VERSION, HEADER_KEY, check_file, check_threshold, cut_off, damaged, parse_header
 from pipeline.model.gaussians import Gaussians, Moments, pack_triangle, unpack_triangle
 from pipeline.model.moving_tensors import learned_of, moving_of, moving_shapes, moving_tensors
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
-from pipeline.model.threshold import Block, Threshold
+from pipeline.model.threshold import Threshold
 from pipeline.types import Geometry, Size
 
 __all__ = ["FORMAT_VERSION", "Header", "load_model", "read_header", "save_model"]

@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from pipeline.model.blocks import Block
 from pipeline.model.gaussians import Gaussians, Moments
 from pipeline.model.masks import read_mask
 from pipeline.model.motion import MotionGaussians
@@ -20,7 +21,7 @@ from pipeline.model.movers import Movers
 from pipeline.model.moving import Moving
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
-from pipeline.model.threshold import Block, Threshold
+from pipeline.model.threshold import Threshold
 from pipeline.types import CELL_PX, Geometry, Size
 
 __all__ = ["Evidence", "Model", "Scores", "scores_of"]

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 
 from pipeline.errors import ModelError
 from pipeline.model import fitting
+from pipeline.model.blocks import Block
+from pipeline.model.calibration import QUANTILE, calibrated
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, EngineKind, Hardware, build_engine
 from pipeline.model.fitting import Fitter
@@ -24,7 +26,6 @@ from pipeline.model.model_file import load_model, save_model
 from pipeline.model.padim import Model
 from pipeline.model.settings import Epsilon, Method, Precision
 from pipeline.model.smoothing import Smoothing
-from pipeline.model.threshold import QUANTILE, Block, calibrated
 from pipeline.types import Geometry, Image
 from tests.pipeline.model import plain
 from tests.pipeline.model.conftest import SIZE, SMALL, alike_in_motion, fitter_of, pictures, walked

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from pipeline.errors import ModelError
+from pipeline.model.calibration import calibrated
 from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.engine import Engine
 from pipeline.model.merging import merge_models
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision
-from pipeline.model.threshold import calibrated
 from pipeline.types import Geometry, Image
 from tests.pipeline.model.conftest import SIZE, SMALL, alike_in_motion, fitter_of, pictures, walked
 

@@ -23,13 +23,14 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.errors import ModelError, OutputError
+from pipeline.model.blocks import Block, Tails
 from pipeline.model.card import read_card
 from pipeline.model.gaussians import Moments
 from pipeline.model.model_file import FORMAT_VERSION, load_model, read_header, save_model
 from pipeline.model.moving import Moving
 from pipeline.model.padim import Model
 from pipeline.model.settings import Epsilon, Method, Precision, Settings
-from pipeline.model.threshold import Block, Tails, Threshold
+from pipeline.model.threshold import Threshold
 from pipeline.types import PLANES, Geometry
 
 NOT_OURS = "is not a stillwatch model; make one with 'stillwatch fit FOOTAGE -o MODEL'."
