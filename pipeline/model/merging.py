@@ -10,8 +10,7 @@ import numpy as np
 
 from pipeline.errors import ModelError
 from pipeline.model.calibration import calibrated
-from pipeline.model.gaussians import Moments
-from pipeline.model.moving import Moving
+from pipeline.model.learned import Learned
 from pipeline.model.padim import Model
 
 __all__ = ["merge_models"]
@@ -30,35 +29,28 @@ def merge_models(models: Sequence[Model], a_day: float = 1.0) -> Model:
     if len(models) < 2:
         raise ModelError("a merge needs two models or more.")
     first = models[0]
-    moments = Moments.empty(*first.gaussians.mean.shape)
-    moving = None
-    if first.has_motion:
-        moving = Moving.empty(first.geometry.size, first.grid, len(first.channels))
+    learned = Learned.nothing(first.geometry.size, first.grid, len(first.channels), motion=first.has_motion)
     for model in models:
         _check_mergeable(first, model)
         assert model.moments is not None
-        moments.merge(model.moments)
-        if moving is not None and model.moving is not None:
-            moving.merge(model.moving)
-    epsilon = first.settings.epsilon.absolute(moments.mean_variance())
-    assert first.settings.shrinkage is not None
+        learned.merge(Learned(model.moments, model.moving))
+    known = learned.known(first.settings)
     blocks = tuple(block for model in models for block in model.blocks)
-    gaussians = moments.gaussians(epsilon, first.settings.shrinkage)
-    movers, motion = (None, None) if moving is None else moving.learned(first.settings.grid)
+    foreign = known.gaussians.foreign()
     return replace(
         first,
-        gaussians=gaussians,
-        epsilon=epsilon,
-        threshold=calibrated(blocks, len(first.channels), gaussians.foreign(), a_day, provisional=True),
+        gaussians=known.gaussians,
+        epsilon=known.epsilon,
+        threshold=calibrated(blocks, len(first.channels), foreign, a_day, provisional=True),
         blocks=blocks,
         precisions=tuple(p for p in first.precisions if all(p in model.precisions for model in models)),
-        frames=moments.count,
+        frames=learned.moments.count,
         footage_s=math.fsum(model.footage_s for model in models),
         merged=True,
-        moments=moments,
-        moving=moving,
-        movers=movers,
-        motion=motion,
+        moments=learned.moments,
+        moving=learned.moving,
+        movers=known.movers,
+        motion=known.motion,
     )
 
 

@@ -32,6 +32,12 @@ class Moving:
         """Moments of no frames, for model pictures of (H, W) and (h, w) positions."""
         return cls(MotionMoments.empty(cells_of(size)), MoverMoments.empty(grid, dims, device))
 
+    def emptied(self) -> Self:
+        """Moments of no frames, of the same shapes and in the same places."""
+        (rows, columns), (row_cells, column_cells) = self.movers.present_s.shape, self.motion.weight.shape
+        movers = MoverMoments.empty((rows, columns), self.movers.first.shape[1], self.movers.first.device)
+        return type(self)(MotionMoments.empty((row_cells, column_cells)), movers)
+
     def add(self, embeddings: Tensor, planes: NDArray[np.uint8], step_s: float) -> None:
         """Take in B frames.
 
