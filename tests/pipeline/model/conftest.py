@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
+from pipeline.model.blocks import Block
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, Hardware, build_engine, choose_hardware
 from pipeline.model.fitting import Fitter
+from pipeline.model.gaussians import Gaussians
 from pipeline.model.padim import Model
 from pipeline.model.settings import Method, Precision, Settings
 from pipeline.types import Geometry, Image, Motion, Size
@@ -19,6 +22,11 @@ from pipeline.velocities import planes_of
 SIZE: Size = (48, 64)
 # 48 positions of 12 numbers: a fit of 60 frames takes a fifth of a second.
 SMALL = Settings(Method.STILLWATCH, backbone="resnet18", weights="random", taps=("layer1",), dims=12, seed=1)
+# Of long fits: frames that are held, fewer than elsewhere; all of them; and where blocks begin after the first.
+FPS, HELD, FRAMES = 5.0, 64, 240
+EDGES = [64, 96, 144, 216, 240]
+
+Floats = NDArray[np.float64]
 
 
 def pictures(count: int, *, seed: int = 0, size: Size = SIZE) -> Image:
@@ -55,6 +63,33 @@ def fitter_of(
 ) -> Fitter:
     """A fitter of `pictures` with the small settings."""
     return Fitter(network, engine, SMALL, Geometry(SIZE), (96, 128), fps=fps, resumed=resumed)
+
+
+def fit(
+    network: EmbeddingNetwork,
+    engine: Engine,
+    frames: Iterable[Image],
+    resumed: Model | None = None,
+    *,
+    first: int = 0,
+    fps: float | None = FPS,
+) -> Model:
+    """A resumable model of frames that are numbered from `first` on."""
+    fitter = fitter_of(network, engine, resumed, fps=fps)
+    for number, frame in enumerate(frames, first):
+        fitter.add(frame, number / FPS)
+    return fitter.finish(10.0, resumable=True)
+
+
+def moving_fit(
+    network: EmbeddingNetwork, engine: Engine, part: slice, resumed: Model | None = None, *, known: bool = True
+) -> Model:
+    """A resumable model of some frames of footage in which somebody walks."""
+    frames, motions = walked(FRAMES, seed=3)
+    fitter = fitter_of(network, engine, resumed)
+    for number, (frame, motion) in enumerate(zip(frames[part], motions[part], strict=True), part.start):
+        fitter.add(frame, number / FPS, motion if known else None)
+    return fitter.finish(10.0, resumable=True)
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +132,54 @@ def model(network: EmbeddingNetwork, engine: Engine) -> Model:
     for number, frame in enumerate(pictures(40)):
         fitter.add(frame, number / 5)
     return fitter.finish(8.0, resumable=True)
+
+
+@pytest.fixture(scope="module")
+def fewer_are_held() -> Iterator[None]:
+    """A fit's first block is of `HELD` frames."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("pipeline.model.memory.HELD_MOST", HELD)
+        yield
+
+
+@pytest.fixture(scope="module")
+def footage() -> Image:
+    """Light that changes slowly, so that blocks differ."""
+    frames = pictures(FRAMES, seed=3).astype(float)
+    fading = 1 - 0.3 * np.arange(FRAMES) / FRAMES
+    return (frames * fading[:, np.newaxis, np.newaxis, np.newaxis]).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def embeddings(engine: Engine, footage: Image) -> Floats:
+    """(N, P, D) of the footage."""
+    return np.concatenate([engine.embed(part).double().numpy() for part in np.array_split(footage, 5)])
+
+
+@pytest.fixture(scope="module")
+def at_once(fewer_are_held: None, network: EmbeddingNetwork, engine: Engine, footage: Image) -> Model:
+    """A fit of the footage in one go."""
+    return fit(network, engine, footage)
+
+
+@pytest.fixture(scope="module")
+def moving_at_once(fewer_are_held: None, network: EmbeddingNetwork, engine: Engine) -> Model:
+    """A fit of the footage in which somebody walks."""
+    return moving_fit(network, engine, slice(0, FRAMES))
+
+
+def apart(found: Gaussians, expected: Gaussians, engine: Engine) -> float:
+    """Largest relative difference of the distances of unseen pictures."""
+    embeddings = engine.embed(pictures(5, seed=4))
+    distances = expected.distances(embeddings)
+    return float(((found.distances(embeddings) - distances) / distances).abs().max())
+
+
+def alike(found: Block, expected: Block) -> None:
+    """Blocks of the same frames and models, but for rounding."""
+    for name in ("model_frames", "frames", "seconds"):
+        assert getattr(found, name) == getattr(expected, name), name
+    assert found.tail == pytest.approx(expected.tail, rel=1e-4)
 
 
 def alike_in_motion(found: Model, expected: Model) -> None:

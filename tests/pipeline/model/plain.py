@@ -1,15 +1,20 @@
-"""What calibration does, written as plainly as it is said: slow, and without the code it is held against."""
+"""What fits and calibration do, written as plainly as it is said: slow, and without the code it is held against."""
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import scipy.linalg
+import torch
 from numpy.typing import NDArray
 
 from pipeline.lingering import LINGERING_S
+from pipeline.model.smoothing import Smoothing
 from pipeline.velocities import Velocities
+from tests.pipeline.model.conftest import SIZE
 
 Floats = NDArray[np.float64]
 
@@ -92,3 +97,54 @@ def moments_of(seen: Velocities, rows: slice, columns: slice, least: float) -> t
     mean = np.average(values, axis=0, weights=weights)
     covariance = np.cov(np.array(values).T, aweights=weights, ddof=0)
     return sum(weights), mean, covariance
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Frames that are scored by a model of others.
+
+    Attributes:
+        scored, seen: their places in the footage, and those that the model learned from.
+    """
+
+    scored: NDArray[np.int64]
+    seen: NDArray[np.int64]
+
+
+def folds_of(frames: int) -> list[HeldOut]:
+    """Eight runs of the first frames, as even as can be, each with all the others."""
+    every = np.arange(frames)
+    bounds = [frames * fold // 8 for fold in range(9)]
+    parts = [every[begin:end] for begin, end in itertools.pairwise(bounds)]
+    return [HeldOut(part, np.setdiff1d(every, part)) for part in parts]
+
+
+def later_blocks(edges: Sequence[int]) -> list[HeldOut]:
+    """Each block with all that came before it."""
+    return [HeldOut(np.arange(begin, end), np.arange(begin)) for begin, end in itertools.pairwise(edges)]
+
+
+def maps_of(embeddings: Floats, held_out: HeldOut, shrinkage: float, sigma_px: float = 4.0) -> Floats:
+    """(B, H, W) anomaly maps of the scored frames; every covariance from the seen ones, inverted, in float64."""
+    seen, scored = embeddings[held_out.seen], embeddings[held_out.scored]
+    own = np.stack([np.cov(seen[:, position], rowvar=False) for position in range(seen.shape[1])])
+    variance = float(np.einsum("pdd->pd", own).mean())
+    # Of equal pictures, which differ by rounding, it is taken as 1.
+    epsilon = 0.1 * (variance if variance > 1e-9 * np.square(seen).mean() else 1)
+    covariance = (1 - shrinkage) * own + shrinkage * own.mean(axis=0) + epsilon * np.eye(own.shape[1])
+    delta = scored - seen.mean(axis=0)
+    inverse = np.stack([scipy.linalg.inv(one) for one in covariance])
+    distances = np.sqrt(np.einsum("npd,pde,npe->np", delta, inverse, delta))
+    grid = torch.from_numpy(distances.reshape(-1, 6, 8).astype(np.float32))
+    return Smoothing((6, 8), SIZE, sigma_px).reference(grid).double().numpy()
+
+
+def scores_in(maps: Floats) -> list[float]:
+    scores: list[float] = maps.max(axis=(1, 2)).tolist()
+    return scores
+
+
+def cells_in(maps: Floats) -> Floats:
+    """(B, H / 8, W / 8) the highest of each 8 × 8 pixels."""
+    cells: Floats = maps.reshape(len(maps), SIZE[0] // 8, 8, SIZE[1] // 8, 8).max(axis=(2, 4))
+    return cells
