@@ -16,7 +16,7 @@ import numpy as np
 from pipeline.model.peaks import peaks_of
 from pipeline.policy import Policy
 
-__all__ = ["TAIL", "Block", "Tails"]
+__all__ = ["TAIL", "Block", "Peaks"]
 
 # Peaks, or highest scores of pictures, that a block leaves behind.
 TAIL = 64
@@ -25,29 +25,23 @@ USUAL = 0.9
 
 
 @dataclass(frozen=True, slots=True)
-class Tails:
+class Peaks:
     """What a held-out block leaves behind of one evidence.
 
     Attributes:
         tail: the highest raw scores that lasted, some seconds apart, falling, at most 64; without a clock the highest
             raw scores of its pictures.
-        lingering: the same of what stayed in one place.
         usual: the raw score that a tenth of the frames is above.
     """
 
     tail: tuple[float, ...]
-    lingering: tuple[float, ...] = ()
     usual: float = 0.0
 
     @classmethod
-    def of_footage(
-        cls, times_s: Sequence[float], scores: Sequence[float], lingering: Sequence[float | None], policy: Policy
-    ) -> Tails:
-        """Tails of frames, from their times, their raw scores, and the raw scores of what lingers in them."""
-        stays = [(time_s, score) for time_s, score in zip(times_s, lingering, strict=True) if score is not None]
-        stayed = peaks_of([time_s for time_s, _ in stays], [score for _, score in stays], policy, TAIL)
+    def of_footage(cls, times_s: Sequence[float], scores: Sequence[float], policy: Policy) -> Peaks:
+        """Of frames, from their times and their raw scores."""
         usual = float(np.quantile(np.array(scores, np.float64), USUAL)) if len(scores) else 0.0
-        return cls(peaks_of(times_s, scores, policy, TAIL), stayed, usual)
+        return cls(peaks_of(times_s, scores, policy, TAIL), usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +52,9 @@ class Block:
         model_frames: frames the scoring model had seen.
         frames: frames of the block.
         seconds: its length; 0 for pictures without a clock.
-        tail, lingering, usual: its tails of appearance.
-        motion: its tails of speed and of direction; empty for a model of appearance alone.
+        tail, usual: the peaks of appearance.
+        lingering: the tail of what stayed in one place. What moves does not stay: of that there is none.
+        motion: the peaks of speed and of direction; empty for a model of appearance alone.
     """
 
     model_frames: int
@@ -67,7 +62,7 @@ class Block:
     seconds: float
     tail: tuple[float, ...]
     lingering: tuple[float, ...] = ()
-    motion: tuple[Tails, ...] = ()
+    motion: tuple[Peaks, ...] = ()
     usual: float = 0.0
 
     @classmethod
@@ -76,22 +71,36 @@ class Block:
         return cls(model_frames, len(scores), 0.0, tuple(sorted(scores, reverse=True)[:TAIL]))
 
     @classmethod
-    def of_footage(cls, model_frames: int, times_s: Sequence[float], tails: Sequence[Tails], policy: Policy) -> Block:
-        """Block of frames, from their times and the tails of all evidence, that of appearance first."""
+    def of_footage(
+        cls,
+        model_frames: int,
+        times_s: Sequence[float],
+        scores: Sequence[Sequence[float]],
+        lingering: Sequence[float | None],
+        policy: Policy,
+    ) -> Block:
+        """Block of frames.
+
+        Args:
+            times_s: of the frames.
+            scores: their raw scores, of each kind of evidence, that of appearance first.
+            lingering: those of what lingers in them; None where nothing can have.
+        """
         steps = [later - earlier for earlier, later in itertools.pairwise(times_s)]
         seconds = math.fsum(step for step in steps if 0 < step <= policy.gap_s)
-        appearance, *motion = tails
+        stays = [(time_s, score) for time_s, score in zip(times_s, lingering, strict=True) if score is not None]
+        appearance, *motion = (Peaks.of_footage(times_s, kind, policy) for kind in scores)
         return cls(
             model_frames=model_frames,
             frames=len(times_s),
             seconds=round(seconds, 3),
             tail=appearance.tail,
-            lingering=appearance.lingering,
+            lingering=peaks_of([time_s for time_s, _ in stays], [score for _, score in stays], policy, TAIL),
             motion=tuple(motion),
             usual=appearance.usual,
         )
 
     @property
-    def tails(self) -> tuple[Tails, ...]:
-        """Of all evidence, that of appearance first."""
-        return (Tails(self.tail, self.lingering, self.usual), *self.motion)
+    def peaks(self) -> tuple[Peaks, ...]:
+        """Of each kind of evidence, that of appearance first."""
+        return (Peaks(self.tail, self.usual), *self.motion)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pipeline.errors import ConfigError, ModelError
-from pipeline.model.blocks import TAIL, Block, Tails
+from pipeline.model.blocks import TAIL, Block
 from pipeline.model.tail import Tail
 from pipeline.model.threshold import DAY_S, REACH, Threshold
 
@@ -72,10 +72,11 @@ def calibrated(
     least = max(LEAST, foreign * min(1.0, (FIRST_S / seconds) ** FADING))
     leasts = (least, *(LEAST_MOTION for _ in used[0].motion))
     allowed = max(a_day, fewest) / len(leasts)
-    tails = [[block.tails[number] for block in used] for number in range(len(leasts))]
-    # Alerting looks at how appearance lingers, and at that alone.
-    tails[1:] = [[replace(tail, lingering=()) for tail in of_one] for of_one in tails[1:]]
-    levels = [_Levels.of(of_one, seconds, allowed, least) for of_one, least in zip(tails, leasts, strict=True)]
+    tails = [[block.peaks[number].tail for block in used] for number in range(len(leasts))]
+    # What moves does not stay: appearance alone lingers.
+    stays: list[list[tuple[float, ...]]] = [[block.lingering for block in used], *([] for _ in leasts[1:])]
+    sides = zip(tails, stays, leasts, strict=True)
+    levels = [_Levels.of(moments, stay, least, seconds, allowed) for moments, stay, least in sides]
     expected = max(math.fsum(level.rate_a_day() for level in levels), fewest)
     low, high = (math.fsum(level.plausible_a_day(quantile) for level in levels) for quantile in INTERVAL)
     return Threshold(
@@ -107,17 +108,29 @@ class _Levels:
     tails: tuple[Tail, ...]
 
     @classmethod
-    def of(cls, blocks: Sequence[Tails], seconds: float, allowed: float, least: float) -> _Levels:
-        """Levels above which so many false events a day are to be expected, none of them below `least`."""
-        shares = (OF_MOMENTS, 1 - OF_MOMENTS)
-        sides = ([block.tail for block in blocks], [block.lingering for block in blocks])
-        tails = tuple(_tail(side, seconds, allowed * share) for side, share in zip(sides, shares, strict=True))
-        values = [max(tail.score_at(allowed * share), least) for tail, share in zip(tails, shares, strict=True)]
+    def of(
+        cls,
+        moments: Sequence[tuple[float, ...]],
+        stays: Sequence[tuple[float, ...]],
+        least: float,
+        seconds: float,
+        allowed: float,
+    ) -> _Levels:
+        """Levels above which so many false events a day are to be expected, none of them below `least`.
+
+        Args:
+            moments, stays: tails of each block, of what lasts for a moment and of what stays.
+        """
         # Recordings too short for anything to linger tell nothing of it, and least of all that it is low; and where it
         # is as high as a moment, whatever lingers is above the threshold of a moment already.
-        if any(block.lingering for block in blocks) and values[1] < values[0]:
-            return cls(values[0], values[1] / values[0], tails)
-        tail = _tail(sides[0], seconds, allowed)
+        if any(stays):
+            shares = (OF_MOMENTS, 1 - OF_MOMENTS)
+            sides = zip((moments, stays), shares, strict=True)
+            tails = tuple(_tail(side, seconds, allowed * share) for side, share in sides)
+            values = [max(tail.score_at(allowed * share), least) for tail, share in zip(tails, shares, strict=True)]
+            if values[1] < values[0]:
+                return cls(values[0], values[1] / values[0], tails)
+        tail = _tail(moments, seconds, allowed)
         return cls(max(tail.score_at(allowed), least), 1.0, (tail,))
 
     def rate_a_day(self) -> float:
@@ -135,7 +148,7 @@ class _Levels:
 def _powers(blocks: Sequence[Block], frames: int, moments: Sequence[float]) -> tuple[float, ...]:
     """What each evidence of motion is raised to, so that what is usual is the same share of 1 as with appearance."""
     usual = [
-        math.fsum(block.tails[number].usual * block.frames for block in blocks) / frames / moment
+        math.fsum(block.peaks[number].usual * block.frames for block in blocks) / frames / moment
         for number, moment in enumerate(moments)
     ]
     first, *others = (math.log(min(max(share, 1e-3), 0.99)) for share in usual)

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 import torch
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -61,6 +61,17 @@ class Header(BaseModel):
     merged: bool
     resumable: bool
     motion: bool
+
+    @field_validator("blocks", mode="before")
+    @classmethod
+    def _without_motion_that_lingers(cls, blocks: object) -> object:
+        """Files of this format used to say how motion lingers, which nothing looks at."""
+        for block in blocks if isinstance(blocks, list) else []:
+            kinds = block.get("motion") if isinstance(block, dict) else None
+            for kind in kinds if isinstance(kinds, list) else []:
+                if isinstance(kind, dict):
+                    kind.pop("lingering", None)
+        return blocks
 
 
 def save_model(model: Model, path: Path) -> None:

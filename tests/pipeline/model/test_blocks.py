@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.model.blocks import TAIL, Block, Tails
+from pipeline.model.blocks import TAIL, Block, Peaks
 from pipeline.policy import Policy
 from tests.pipeline.model import plain
 
@@ -18,7 +18,7 @@ POLICY = Policy()
 def footage_of(
     model_frames: int, times_s: Sequence[float], scores: Sequence[float], stays: Sequence[float | None]
 ) -> Block:
-    return Block.of_footage(model_frames, times_s, [Tails.of_footage(times_s, scores, stays, POLICY)], POLICY)
+    return Block.of_footage(model_frames, times_s, [scores], stays, POLICY)
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=200))
@@ -61,16 +61,16 @@ def test_frames_before_anything_can_have_stayed_leave_nothing_of_what_lingers() 
     assert footage_of(70, times_s, [1.0] * 100, [None] * 100).lingering == ()
 
 
-def test_a_block_keeps_the_tails_of_each_evidence_and_what_is_usual() -> None:
+def test_a_block_keeps_the_peaks_of_each_evidence_and_what_is_usual_and_of_appearance_what_lingers() -> None:
     source = np.random.RandomState(3)
     times_s = [number / 5 for number in range(200)]
     said = source.gamma(2, 3, (3, 200))
-    tails = [Tails.of_footage(times_s, scores.tolist(), (scores / 2).tolist(), POLICY) for scores in said]
-    block = Block.of_footage(70, times_s, tails, POLICY)
-    assert block.tails == tuple(tails)
+    stays = (said[0] / 2).tolist()
+    block = Block.of_footage(70, times_s, said.tolist(), stays, POLICY)
     assert (block.frames, block.seconds, len(block.motion)) == (200, 39.8, 2)
-    for found, scores in zip(block.tails, said, strict=True):
+    assert block.peaks == (Peaks(block.tail, block.usual), *block.motion)
+    assert list(block.lingering) == plain.peaks(times_s, stays, 2, 1)
+    for found, scores in zip(block.peaks, said, strict=True):
         assert list(found.tail) == plain.peaks(times_s, scores.tolist(), 2, 1)
-        assert list(found.lingering) == plain.peaks(times_s, (scores / 2).tolist(), 2, 1)
         # A tenth of the frames is above it.
         assert (scores > found.usual).sum() == 20

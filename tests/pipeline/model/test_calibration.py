@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, ModelError
-from pipeline.model.blocks import TAIL, Block, Tails
+from pipeline.model.blocks import TAIL, Block, Peaks
 from pipeline.model.calibration import QUANTILE
 from pipeline.model.calibration import calibrated as calibrated_in
 from pipeline.model.threshold import Threshold
@@ -37,13 +37,14 @@ def moving_block(seed: int = 0, *, stays: bool = True, usual: tuple[float, float
     def tail(level: float) -> tuple[float, ...]:
         return tuple(np.sort(level + source.gamma(2, 0.5, 40))[::-1].tolist())
 
-    kinds = [Tails(tail(5), tail(3) if stays else (), usual[1]), Tails(tail(8), tail(2) if stays else (), usual[2])]
+    kinds = [Peaks(tail(5), usual[1]), Peaks(tail(8), usual[2])]
     return replace(block, lingering=block.lingering if stays else (), usual=usual[0], motion=tuple(kinds))
 
 
-def of_appearance(block: Block, tails: Tails) -> Block:
-    """The block of a camera with this evidence alone."""
-    return replace(block, tail=tails.tail, lingering=tails.lingering, usual=tails.usual, motion=())
+def of_one(block: Block, number: int) -> Block:
+    """The block of a camera with one kind of evidence alone."""
+    peaks, lingering = block.peaks[number], () if number else block.lingering
+    return replace(block, tail=peaks.tail, lingering=lingering, usual=peaks.usual, motion=())
 
 
 def picture_block(scores: list[float], model_frames: int = 100) -> Block:
@@ -62,15 +63,7 @@ def test_each_evidence_may_give_a_third_of_the_false_events_and_appearance_alone
     blocks = [moving_block(1), moving_block(2)]
     threshold = calibrated(blocks, 10, 24.0)
     appearance, speed, direction = (
-        calibrated(
-            [
-                of_appearance(block, block.tails[0] if number == 0 else replace(block.tails[number], lingering=()))
-                for block in blocks
-            ],
-            10,
-            8.0,
-        )
-        for number in range(3)
+        calibrated([of_one(block, number) for block in blocks], 10, 8.0) for number in range(3)
     )
     assert (threshold.value, threshold.lingering) == (appearance.value, appearance.lingering)
     assert threshold.motion == (speed.value, direction.value)
@@ -82,9 +75,7 @@ def test_what_is_expected_is_the_sum_over_all_evidence() -> None:
     threshold = calibrated(blocks, 10, 24.0)
     assert (threshold.asked_a_day, threshold.lingering) == (24.0, 1.0)
     assert threshold.expected_a_day == pytest.approx(24, rel=0.01)
-    alone = [
-        calibrated([of_appearance(block, block.tails[number]) for block in blocks], 10, 8.0) for number in range(3)
-    ]
+    alone = [calibrated([of_one(block, number) for block in blocks], 10, 8.0) for number in range(3)]
     assert threshold.expected_a_day == pytest.approx(sum(one.expected_a_day or 0 for one in alone))
     low, high = threshold.interval_a_day or (0, 0)
     assert low == pytest.approx(sum((one.interval_a_day or (0, 0))[0] for one in alone))
@@ -110,7 +101,7 @@ def test_motion_is_never_raised_to_more_than_1_nor_to_less_than_a_quarter(
 
 def test_where_nothing_moves_motion_is_unusual_from_three_deviations_on() -> None:
     block = moving_block(1)
-    still = replace(block, motion=(Tails((0.0,) * 40, (0.0,) * 40), Tails((0.4, 0.2), ())))
+    still = replace(block, motion=(Peaks((0.0,) * 40), Peaks((0.4, 0.2))))
     threshold = calibrated([still], 10, 24.0)
     assert threshold.motion == (3.0, 3.0)
     assert threshold.value == calibrated([block], 10, 24.0).value
@@ -118,8 +109,8 @@ def test_where_nothing_moves_motion_is_unusual_from_three_deviations_on() -> Non
 
 def test_frames_too_far_apart_for_anything_to_be_seen_moving_have_a_threshold_of_motion_all_the_same() -> None:
     times_s = [number * 10.0 for number in range(40)]
-    tails = [Tails.of_footage(times_s, [level] * 40, [None] * 40, POLICY) for level in (7.0, 0.0, 0.0)]
-    threshold = calibrated([Block.of_footage(70, times_s, tails, POLICY)], 10)
+    said = [[level] * 40 for level in (7.0, 0.0, 0.0)]
+    threshold = calibrated([Block.of_footage(70, times_s, said, [None] * 40, POLICY)], 10)
     assert (threshold.motion, threshold.powers, threshold.asked_a_day) == ((3.0, 3.0), (1.0, 1.0), None)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage, signal
 
 from pipeline.lingering import LINGERING_S
-from pipeline.model.blocks import Block, Tails
+from pipeline.model.blocks import Block
 from pipeline.model.calibration import calibrated
 from pipeline.model.threshold import Threshold
 from pipeline.policy import Policy
@@ -23,12 +22,6 @@ POLICY = Policy()
 LINGERING = round(LINGERING_S * 5)  # frames
 
 Floats = NDArray[np.float64]
-
-
-def footage_of(
-    model_frames: int, times_s: Sequence[float], scores: Sequence[float], stays: Sequence[float | None]
-) -> Block:
-    return Block.of_footage(model_frames, times_s, [Tails.of_footage(times_s, scores, stays, POLICY)], POLICY)
 
 
 def watched(frames: int, kind: Literal["normal", "gamma"], frames_alike: float, seed: int) -> tuple[Floats, Floats]:
@@ -66,7 +59,7 @@ def daily(asked: float, days: float, kind: Literal["normal", "gamma"], frames_al
         blocks = []
         for part in np.array_split(np.arange(frames), 4):
             known = [None if frame < LINGERING else stays[frame].item() for frame in part.tolist()]
-            blocks.append(footage_of(10**6, (part / 5).tolist(), moment[part].tolist(), known))
+            blocks.append(Block.of_footage(10**6, (part / 5).tolist(), [moment[part].tolist()], known, POLICY))
         threshold = calibrated(blocks, 10, 0.0, asked)
         assert threshold.expected_a_day == pytest.approx(asked, rel=0.01)
         later = watched(round(days * DAY_S * 5), kind, frames_alike, 1000 + seed)

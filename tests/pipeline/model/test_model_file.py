@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from pipeline.errors import ModelError, OutputError
-from pipeline.model.blocks import Block, Tails
+from pipeline.model.blocks import Block, Peaks
 from pipeline.model.card import read_card
 from pipeline.model.gaussians import Moments
 from pipeline.model.model_file import FORMAT_VERSION, load_model, read_header, save_model
@@ -78,12 +78,12 @@ def with_motion(model: Model, *, seed: int = 0, movers: bool = True) -> Model:
     moving.add(torch.from_numpy(noise), planes, 0.2)
     known, motion = moving.learned(model.settings.grid)
     assert (known is not None) == movers
-    tails = (Tails((4.5, 2.25), (3.0,), 1.5), Tails((7.5,), (), 2.5))
+    peaks = (Peaks((4.5, 2.25), 1.5), Peaks((7.5,), 2.5))
     return replace(
         model,
         settings=model.settings.with_changes(method=Method.STILLWATCH),
         threshold=replace(model.threshold, motion=(4.25, 7.5), powers=(0.5, 0.75)),
-        blocks=tuple(replace(block, motion=tails, usual=5.5) for block in model.blocks),
+        blocks=tuple(replace(block, motion=peaks, usual=5.5) for block in model.blocks),
         movers=known,
         motion=motion,
         moving=None if model.moments is None else moving,
@@ -211,6 +211,23 @@ def test_loaded_moments_of_motion_give_what_was_saved(tmp_path: Path) -> None:
     for found, expected in ((movers, model.movers), (motion, model.motion)):
         for name, array in tensors_of(expected).items():
             assert np.array_equal(tensors_of(found)[name], array), name
+
+
+@pytest.mark.parametrize("lingering", [[3.0], [], "damaged"])
+def test_a_file_that_says_how_motion_lingers_is_read_as_if_it_did_not(tmp_path: Path, lingering: object) -> None:
+    # As files of this format did at first; nothing looks at it.
+    model, path = with_motion(a_model()), tmp_path / "a.stillwatch"
+    save_model(model, path)
+
+    def as_it_was(header: dict[str, Any]) -> None:
+        for block in header["blocks"]:
+            assert [sorted(kind) for kind in block["motion"]] == [["tail", "usual"]] * 2
+            for kind in block["motion"]:
+                kind["lingering"] = lingering
+
+    edit_header(path, as_it_was)
+    same(load_model(path), model)
+    assert read_card(path).has_motion
 
 
 MOVING = [
