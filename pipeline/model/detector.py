@@ -88,7 +88,7 @@ class Detector:
 
     def shares(self, seen: Velocities | None) -> Tensor | None:
         """How much of each position moves, as a scorer takes it."""
-        return None if seen is None else shares_at(seen, self.model.grid, self.engine.device)
+        return None if seen is None else shares_at(seen, self.model.grid)
 
     def _appearance(self, frames: Image, seen: Velocities | None) -> Scores:
         self.check_shape(frames)

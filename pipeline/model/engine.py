@@ -52,10 +52,10 @@ class Scorer(Protocol):
         """What it holds in memory."""
 
     def distances(self, embeddings: Tensor, shares: Tensor | None = None) -> Tensor:
-        """(B, P) float32 distances of (B, P, D) float32 embeddings, all on the engine's device.
+        """(B, P) float32 distances of (B, P, D) float32 embeddings, both on the engine's device.
 
         Args:
-            shares: (B, h, w) how much of each position moves, 0 to 1; None where that is not known.
+            shares: (B, h, w) on the CPU, how much of each position moves, 0 to 1; None where that is not known.
         """
 
     def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:

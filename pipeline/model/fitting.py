@@ -199,7 +199,7 @@ class Fitter:
     def _score(self, part: Part, known: Known, judge: Judge, *, tries: bool) -> None:
         """Score frames that the judge has not seen, and their pictures in each other precision where it is tried."""
         seen = velocities_of(part.planes)
-        shares = shares_at(seen, self._grid, self._engine.device)
+        shares = shares_at(seen, self._grid)
         scores = judge.scorer(part.embeddings, shares)
         self._held_out.add(part.times_s, [scores, *judge.moving(seen)])
         for other in self._others if tries else ():

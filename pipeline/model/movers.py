@@ -9,6 +9,7 @@ its own. It is no nearer for that where hours of footage saw nobody: who comes t
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -148,8 +149,26 @@ class Movers:
         rows = self.gaussians.mean.shape[0]
         return embeddings.reshape(batch, rows, positions // rows, dims).transpose(1, 2).reshape(-1, rows, dims)
 
+    def judged(self, own: Tensor, embeddings: Tensor, shares: Tensor, distances: Callable[[Tensor], Tensor]) -> Tensor:
+        """(B, P) as `nearer`; of frames in which nothing moves the own distances, at no cost.
+
+        Args:
+            own: (B, P) distances to the positions' own Gaussians.
+            embeddings: (B, P, D).
+            shares: (B, h, w) on the CPU, so that no device is waited for.
+            distances: of (n, h, D) to the rows' Gaussians, (n, h).
+        """
+        moves = shares.flatten(1).any(dim=1).nonzero().flatten()
+        if not len(moves):
+            return own
+        places = moves.to(own.device)
+        by_rows = distances(self.by_rows(embeddings[places]))
+        return own.index_copy(0, places, self.nearer(own[places], by_rows, shares[moves].flatten(1).to(own.device)))
+
     def nearer(self, own: Tensor, by_rows: Tensor, shares: Tensor) -> Tensor:
         """(B, P) the nearer of a position's own distance and, where something moves, that to what moves.
+
+        Where nothing moves about it is the own distance exactly.
 
         Args:
             own: (B, P) distances to the positions' own Gaussians.
@@ -160,7 +179,8 @@ class Movers:
         rows = by_rows.shape[1]
         moving = by_rows.reshape(batch, positions // rows, rows).transpose(1, 2).reshape(batch, positions)
         about = F.max_pool2d(shares.reshape(batch, 1, rows, -1), 2 * REACH + 1, stride=1, padding=REACH).flatten(1)
-        return torch.minimum(own, moving * self.factors / (about / SURELY).clamp(min=1e-3, max=1.0))
+        nearer = torch.minimum(own, moving * self.factors / (about / SURELY).clamp(min=1e-3, max=1.0))
+        return torch.where(about > 0, nearer, own)
 
 
 def _gaussian(count: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

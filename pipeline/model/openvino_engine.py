@@ -127,9 +127,8 @@ class PackedScorer:
         own = self._packed(embeddings, self._mean, self._whitening)
         if self._movers is None or shares is None:
             return own
-        rows = self._movers.gaussians
-        by_rows = self._packed(self._movers.by_rows(embeddings), rows.mean.numpy(), rows.whitening.numpy())
-        return self._movers.nearer(own, by_rows, shares.flatten(1))
+        mean, whitening = self._movers.gaussians.mean.numpy(), self._movers.gaussians.whitening.numpy()
+        return self._movers.judged(own, embeddings, shares, lambda by_rows: self._packed(by_rows, mean, whitening))
 
     def _packed(self, embeddings: Tensor, mean: NDArray[np.float32], whitening: NDArray[np.float32]) -> Tensor:
         values = embeddings.contiguous().numpy()

@@ -112,8 +112,8 @@ class TorchScorer:
             own = _distances(embeddings, self._mean, self._whitening)
             if self._movers is None or self._rows is None or shares is None:
                 return own
-            by_rows = _distances(self._movers.by_rows(embeddings), *self._rows)
-            return self._movers.nearer(own, by_rows, shares.flatten(1))
+            mean, whitening = self._rows
+            return self._movers.judged(own, embeddings, shares, lambda by_rows: _distances(by_rows, mean, whitening))
 
     def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""

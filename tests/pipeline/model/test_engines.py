@@ -284,3 +284,40 @@ def test_distances_with_movers_are_those_of_the_reference_on_every_engine(
         assert relative_error(scorer.distances(embeddings), own) <= 1e-4  # nothing is known to move
         maps = scorer(embeddings, shares).maps
         assert relative_error(maps, smoothing.reference(exact.reshape(-1, *smoothing.grid))) <= 1e-4
+
+
+@pytest.mark.parametrize("kind", EngineKind)
+def test_frames_in_which_nothing_moves_keep_their_own_distances(
+    network: EmbeddingNetwork, moving_model: Model, kind: EngineKind
+) -> None:
+    gaussians, movers, smoothing = moving_model.gaussians, moving_model.movers, moving_model.smoothing
+    assert movers is not None
+    engine = build_engine(network, (48, 64), replace(REFERENCE, kind=kind), Precision.FLOAT32)
+    scorer = engine.scorer(gaussians, smoothing, None, movers)
+    embeddings, still, moving = engine.embed(walked(7, seed=7)[0]), [0, 3, 4], [1, 2, 5, 6]
+    shares = torch.rand(7, *smoothing.grid, generator=torch.Generator().manual_seed(0))
+    shares[still] = 0
+    own, found = scorer.distances(embeddings), scorer.distances(embeddings, shares)
+    assert torch.equal(found[still], own[still])
+    assert bool((found[moving] < own[moving]).any())
+    assert relative_error(found[moving], scorer.distances(embeddings[moving], shares[moving])) <= 1e-5
+    # Movers that would spoil whatever is held against them are not asked where nothing moves.
+    spoiled = replace(movers, factors=torch.full_like(movers.factors, torch.nan))
+    asked = engine.scorer(gaussians, smoothing, None, spoiled).distances(embeddings, shares)
+    assert torch.equal(asked[still], own[still])
+    assert bool(asked[moving].isnan().all())
+
+
+def test_a_camera_scores_the_same_beside_one_in_which_something_moves(
+    network: EmbeddingNetwork, moving_model: Model
+) -> None:
+    gaussians, movers, smoothing = moving_model.gaussians, moving_model.movers, moving_model.smoothing
+    engine = build_engine(network, (48, 64), PACKED, Precision.FLOAT32)
+    scorer = engine.scorer(gaussians, smoothing, None, movers)
+    embeddings, shares = engine.embed(walked(7, seed=7)[0]), torch.ones(7, *smoothing.grid)
+    shares[[0, 1, 2, 5]] = 0  # the first camera sees nothing move, the second something in three of four frames
+    together = engine.score(embeddings, [(scorer, 3, shares[:3]), (scorer, 4, shares[3:])])
+    for found, part in zip(together, (slice(0, 3), slice(3, 7)), strict=True):
+        alone = scorer(embeddings[part], shares[part])
+        assert torch.equal(found.maps, alone.maps)
+        assert np.array_equal(found.raw_scores, alone.raw_scores)
