@@ -58,6 +58,14 @@ class Scorer(Protocol):
             shares: (B, h, w) on the CPU, how much of each position moves, 0 to 1; None where that is not known.
         """
 
+    def scores(self, distances: Tensor, smoothing: Smoothing) -> Scores:
+        """Scores of (B, h, w) float32 distances of any kind, smoothed as this engine does, under this camera's mask.
+
+        Args:
+            distances: on the engine's device.
+            smoothing: for their grid.
+        """
+
     def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
         """Scores of (B, P, D) float32 embeddings on the engine's device; `shares` as in `distances`."""
 

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from pipeline.model.engine import Engine, Scorer
 from pipeline.model.gaussians import Gaussians
 from pipeline.model.motion import MotionGaussians
 from pipeline.model.movers import Movers
-from pipeline.model.padim import Model, Scores, scores_of
+from pipeline.model.padim import Model, Scores
 from pipeline.model.smoothing import Smoothing
 from pipeline.velocities import Velocities
 
@@ -57,16 +56,8 @@ class Judge:
         """Scores of B frames by speed and by direction, in standard deviations; none for a model without motion."""
         if self._motion is None:
             return []
-        with torch.inference_mode():
-            return [
-                scores_of(self._smoothed(distances), self.scorer.visible) for distances in self._motion.distances(seen)
-            ]
-
-    def _smoothed(self, distances: NDArray[np.float32]) -> Tensor:
-        grids = torch.from_numpy(np.ascontiguousarray(distances))
-        if self._device.type == "cpu":
-            return self._smoothing.folded(grids)
-        return self._smoothing.reference(grids.to(self._device))
+        grids = torch.from_numpy(np.ascontiguousarray(self._motion.distances(seen))).to(self._device)
+        return [self.scorer.scores(distances, self._smoothing) for distances in grids]
 
 
 def joined(appearance: Scores, moving: Sequence[Scores], model: Model) -> tuple[Scores, Scores]:

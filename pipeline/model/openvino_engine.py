@@ -134,11 +134,16 @@ class PackedScorer:
         values = embeddings.contiguous().numpy()
         return torch.from_numpy(packed_distances(values, mean, whitening, self._pool, self._threads))
 
+    def scores(self, distances: Tensor, smoothing: Smoothing) -> Scores:
+        """Scores of (B, h, w) distances of any kind."""
+        with torch.inference_mode():
+            return scores_of(smoothing.folded(distances), self.visible)
+
     def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
             grids = self.distances(embeddings, shares).reshape(-1, *self.smoothing.grid)
-            return scores_of(self.smoothing.folded(grids), self.visible)
+        return self.scores(grids, self.smoothing)
 
 
 def _converted(network: EmbeddingNetwork, size: Size) -> ov.Model:

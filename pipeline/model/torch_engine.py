@@ -71,7 +71,7 @@ class TorchEngine:
             for smoothing in {scorer.smoothing for scorer, _, _ in parts}:
                 alike = [place for place, (scorer, _, _) in enumerate(parts) if scorer.smoothing == smoothing]
                 grids = torch.cat([distances[place] for place in alike]).reshape(-1, *smoothing.grid)
-                joined = scores_of(smoothing.reference(grids), _visible([parts[place] for place in alike]))
+                joined = _scores(grids, smoothing, _visible([parts[place] for place in alike]))
                 scores.update(zip(alike, joined.split([parts[place][1] for place in alike]), strict=True))
         return [scores[place] for place in range(len(parts))]
 
@@ -115,11 +115,15 @@ class TorchScorer:
             mean, whitening = self._rows
             return self._movers.judged(own, embeddings, shares, lambda by_rows: _distances(by_rows, mean, whitening))
 
+    def scores(self, distances: Tensor, smoothing: Smoothing) -> Scores:
+        """Scores of (B, h, w) distances of any kind."""
+        return _scores(distances, smoothing, self.visible)
+
     def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
         with torch.inference_mode():
-            maps = self.smoothing.reference(self.distances(embeddings, shares).reshape(-1, *self.smoothing.grid))
-            return scores_of(maps, self.visible)
+            grids = self.distances(embeddings, shares).reshape(-1, *self.smoothing.grid)
+        return self.scores(grids, self.smoothing)
 
 
 def _matrices(gaussians: Gaussians, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -133,6 +137,11 @@ def _distances(embeddings: Tensor, mean: Tensor, whitening: Tensor) -> Tensor:
     white = torch.bmm(whitening, delta)
     distances: Tensor = torch.linalg.vector_norm(white, dim=1, dtype=torch.float32)
     return distances.T
+
+
+def _scores(grids: Tensor, smoothing: Smoothing, visible: Tensor | None) -> Scores:
+    with torch.inference_mode():
+        return scores_of(smoothing.reference(grids), visible)
 
 
 def _visible(parts: Sequence[ScoredPart]) -> Tensor | None:

@@ -321,3 +321,20 @@ def test_a_camera_scores_the_same_beside_one_in_which_something_moves(
         alone = scorer(embeddings[part], shares[part])
         assert torch.equal(found.maps, alone.maps)
         assert np.array_equal(found.raw_scores, alone.raw_scores)
+
+
+@pytest.mark.parametrize("kind", EngineKind)
+def test_distances_of_any_kind_are_smoothed_by_the_engine_under_the_cameras_mask(
+    network: EmbeddingNetwork, moving_model: Model, kind: EngineKind
+) -> None:
+    mask = np.zeros((48, 64), bool)
+    mask[:20, 30:] = True
+    engine = build_engine(network, (48, 64), replace(REFERENCE, kind=kind), Precision.FLOAT32)
+    scorer = engine.scorer(moving_model.gaussians, moving_model.smoothing, mask)
+    cells = Smoothing((6, 8), (48, 64), 2.0)  # not as the scorer's own distances are smoothed
+    distances = torch.rand(3, 6, 8, generator=torch.Generator().manual_seed(0))
+    found = scorer.scores(distances, cells)
+    expected = cells.reference(distances) * torch.from_numpy(~mask)
+    assert relative_error(found.maps, expected) <= 1e-6
+    assert found.raw_scores == pytest.approx(expected.amax(dim=(1, 2)).numpy(), rel=1e-6)
+    assert not found.maps[:, mask].any()
