@@ -1,6 +1,7 @@
 """Are few false events and still objects found to be had together, by a threshold from minutes of footage?
 
-    python -m benchmarks.still_objects --data ../shared/data [--a-day 24] [--objects 40] [--shrinkage 0.7] [--json]
+    python -m benchmarks.still_objects --data ../shared/data [--method padim] [--sets ped2 pets] [--a-day 24]
+        [--objects 40] [--shrinkage 0.7] [--json]
 
 Learns Ped2's Train001 to 012, watches Train013 to 016; learns the first 40 s of PETS 2009, watches the rest. Then the
 rest again in clips of 14 s, each with a still object pasted in from its third second on: an ellipse cut from other
@@ -24,7 +25,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.false_alarms import events_of, learned
+from benchmarks.false_alarms import add_method, events_of, learned, mainly_motion
+from pipeline.model.settings import Settings
 from pipeline.process import prepare_process
 from pipeline.types import Box, Geometry, Image
 from pipeline.video.recording import open_recording
@@ -32,6 +34,7 @@ from pipeline.video.sampling import Sampling
 from pipeline.video.sources import find_sources
 from pipeline.video.writer import VideoWriter
 
+SETS = ("ped2", "pets")
 # Of each clip with an object: how long it is, and when the object appears.
 FPS, LENGTH_S, APPEARS_S, WITHIN_S = 10, 14, 2.0, 10.0
 HEIGHTS, CONTRASTS = (0.05, 0.2), (15, 60)
@@ -74,6 +77,8 @@ def main() -> None:
     """Print a line for each set."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    add_method(parser)
+    parser.add_argument("--sets", nargs="+", choices=SETS, default=SETS, help="What is watched.  [default: all]")
     parser.add_argument("--a-day", type=float, default=24.0)
     parser.add_argument("--objects", type=int, default=40)
     parser.add_argument("--shrinkage", type=float, help="Of the fits.  [default: that of all footage]")
@@ -81,7 +86,7 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     prepare_process()
-    rows = [_measured(one, arguments) for one in _sets(arguments.data)]
+    rows = [_measured(one, arguments) for one in _sets(arguments.data) if one.name in arguments.sets]
     if arguments.json:
         print(json.dumps(rows, indent=2))
         return
@@ -103,7 +108,8 @@ def _sets(data: Path) -> list[Set]:
 def _measured(one: Set, arguments: argparse.Namespace) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        model, detector = learned(one.learned, arguments.a_day, one.until_s, arguments.shrinkage)
+        settings = Settings(method=arguments.method, shrinkage=arguments.shrinkage)
+        model, detector = learned(one.learned, settings, arguments.a_day, one.until_s)
         false = events_of(one.watched, model, detector, folder / "normal", one.from_s)
         made = _with_objects(one, arguments.objects, folder, np.random.RandomState(arguments.seed))
         events = events_of([path for path, _ in made], model, detector, folder / "pasted")
@@ -113,8 +119,10 @@ def _measured(one: Set, arguments: argparse.Namespace) -> dict[str, object]:
     covered = sum(any(event["begin_s"] <= APPEARS_S + WITHIN_S for event in ones) for ones in met)
     return {
         "set": one.name,
+        "method": arguments.method.value,
         "asked_a_day": arguments.a_day,
         "false_events": len(false),
+        "false_mainly_motion": mainly_motion(false),
         "objects": len(made),
         "found": round(found / len(made), 3),
         "covered": round(covered / len(made), 3),

@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, ModelError
 from pipeline.fit import FitOptions, FitResult, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware, choose_hardware
-from pipeline.model.settings import Settings
+from pipeline.model.settings import Method, Settings
 from pipeline.scoring import scored_frames
 from pipeline.types import Image
 from pipeline.video import live
@@ -143,6 +143,19 @@ def test_few_frames_are_warned_of(clip: Path, hardware: Hardware) -> None:
         "60 frames are few for 40 numbers a position: unseen footage will score higher than it should; "
         "fit on 80 or more."
     ]
+
+
+def test_too_few_frames_a_second_to_see_motion_in_are_warned_of(clip: Path, hardware: Hardware, tmp_path: Path) -> None:
+    slow = write_clip(tmp_path / "slow.mp4", scene(30), fps=2)
+    moving = FitOptions(SETTINGS.with_changes(method=Method.STILLWATCH), short_side=64)
+    sentence = (
+        "2 frames a second are few to see motion in: what is fast is lost between them, or looks slow; "
+        "fit on 4 or more, or with --method padim."
+    )
+    assert fit_footage(find_sources([clip]), replace(moving, fps=2.0), hardware).warnings == [sentence]
+    assert fit_footage(find_sources([slow]), replace(moving, fps=5.0), hardware).warnings == [sentence]
+    assert fit_footage(find_sources([clip]), replace(moving, fps=4.0), hardware).warnings == []
+    assert fit_footage(find_sources([clip]), replace(OPTIONS, fps=2.0), hardware).warnings == []
 
 
 def test_a_moving_camera_and_darkness_are_warned_of(hardware: Hardware, tmp_path: Path) -> None:

@@ -176,7 +176,12 @@ def test_footage_without_labels_is_evaluated_on_artificial_anomalies(clip: Path,
     done = run(*command, "--json", "-o", "results", cwd=tmp_path)
     found = json.loads(done.out)
     assert (done.code, done.err) == (0, "")
-    assert (found["layout"], found["folds"], found["normal_frames"]) == ("synthetic", 2, 120)
+    assert (found["layout"], found["averaged_over"], found["folds"], found["normal_frames"]) == (
+        "synthetic",
+        "folds",
+        2,
+        120,
+    )
     box = found["evidence"]["appearance"]["box"]
     assert list(box) == ["frames", "frame_auroc", "frame_caught_1", "after_1"]
     assert box["frames"] == 48

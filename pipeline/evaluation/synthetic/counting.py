@@ -1,11 +1,14 @@
-"""What is counted of artificial clips: scores of frames and pixels, by evidence and by kind.
+"""What is counted of one fold's artificial clips: scores of frames and pixels, by evidence and by kind.
 
-Scores and maps are in units of each fold's threshold, so that folds can be counted together.
+Each fold's frames are told from its own held-out ones, and figures are averaged over folds: models of different folds
+do not say the same of the same frame, nor do their thresholds, which of minutes of footage are noisy. Counted together,
+frames of folds would differ by what the folds do, and hide what the objects do.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from statistics import fmean
 
 import cv2
 import numpy as np
@@ -15,9 +18,14 @@ from pipeline.evaluation.metrics import FrameFigures, FrameMetrics, PixelMetrics
 from pipeline.evaluation.synthetic.anomalies import CONTROL, MOVING, STILL, Clip, Kind
 from pipeline.evaluation.synthetic.report import Figures
 
-__all__ = ["GROUPS", "LEAST_AREA", "Counter", "counted_frames"]
+__all__ = ["GROUPS", "LEAST_AREA", "Counter", "averaged", "counted_frames"]
 
 GROUPS: dict[str, Sequence[Kind]] = {"moving": MOVING, "still": STILL, "all": (*MOVING, *STILL)}
+ROWS: dict[str, Sequence[Kind]] = {
+    **{kind.value: (kind,) for kind in (*MOVING, *STILL)},
+    **GROUPS,
+    CONTROL.value: (CONTROL,),
+}
 # Pixels of an object below which its frame counts neither as abnormal nor as normal: a foot at the border.
 LEAST_AREA = 40
 # Maps are looked at in a quarter of their size, which their smoothing leaves them: sixteen times less to count.
@@ -34,10 +42,36 @@ def counted_frames(clip: Clip, after: int) -> tuple[list[int], list[int]]:
     return shown, list(range(shown[-1] + 1, min(shown[-1] + 1 + after, len(clip.frames))))
 
 
+def averaged(folds: Sequence[Mapping[str, Figures]]) -> dict[str, Figures]:
+    """Means over folds, each over those that have the figure; frames are added up. A row for each that any fold has."""
+    rows = {name: [fold[name] for fold in folds if name in fold] for name in ROWS}
+    return {
+        name: Figures(
+            frames=sum(one.frames for one in ones),
+            frame_auroc=_mean(one.frame_auroc for one in ones),
+            frame_caught_1=_mean(one.frame_caught_1 for one in ones),
+            pixel_auroc=_mean(one.pixel_auroc for one in ones),
+            after_1=_mean(one.after_1 for one in ones),
+        )
+        for name, ones in rows.items()
+        if ones
+    }
+
+
+def _mean(figures: Iterable[float | None]) -> float | None:
+    present = [figure for figure in figures if figure is not None]
+    return fmean(present) if present else None
+
+
 class Counter:
-    """What one evidence says of all folds."""
+    """What one evidence says of one fold, in any unit.
+
+    Attributes:
+        normal_frames: how many held-out frames there were.
+    """
 
     def __init__(self) -> None:
+        self.normal_frames = 0
         self._normal = FrameMetrics()
         self._shown = {kind: FrameMetrics() for kind in Kind}
         self._after = {kind: FrameMetrics() for kind in Kind}
@@ -47,6 +81,7 @@ class Counter:
         """Count held-out frames as they are."""
         for score in scores:
             self._normal.add(score, anomalous=False)
+            self.normal_frames += 1
 
     def add_shown(self, kind: Kind, score: float, anomaly_map: NDArray[np.float32], mask: NDArray[np.bool_]) -> None:
         """Count a frame that shows an object.
@@ -64,32 +99,13 @@ class Counter:
         """Count a frame just after an object has gone."""
         self._after[kind].add(score, anomalous=True)
 
-    def merge(self, other: Counter) -> None:
-        """Count everything that `other` has counted."""
-        self._normal.merge(other._normal)
-        for kind in Kind:
-            self._shown[kind].merge(other._shown[kind])
-            self._after[kind].merge(other._after[kind])
-        for kinds, pixels in self._pixels.items():
-            pixels.merge(other._pixels[kinds])
-
     def figures(self) -> dict[str, Figures]:
         """Figures of each kind of which there were clips, of groups of kinds, and last of the control."""
         pixels = {"moving": self._pixels[MOVING], "still": self._pixels[STILL], "all": PixelMetrics(KEPT_BYTES)}
         for part in self._pixels.values():
             pixels["all"].merge(part)
-        rows: dict[str, Sequence[Kind]] = {
-            **{kind.value: (kind,) for kind in (*MOVING, *STILL)},
-            **GROUPS,
-            CONTROL.value: (CONTROL,),
-        }
-        found = {name: self._of(kinds, pixels.get(name)) for name, kinds in rows.items()}
+        found = {name: self._of(kinds, pixels.get(name)) for name, kinds in ROWS.items()}
         return {name: figures for name, figures in found.items() if figures.frames}
-
-    @property
-    def normal_frames(self) -> int:
-        """How many held-out frames there were."""
-        return self._normal.result().frames
 
     def _of(self, kinds: Sequence[Kind], pixels: PixelMetrics | None) -> Figures:
         shown = self._against_normal(self._shown[kind] for kind in kinds)

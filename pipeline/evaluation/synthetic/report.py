@@ -1,4 +1,7 @@
-"""Figures of artificial anomalies, and how they are shown: as plain text, as Markdown, as JSON. Figures are 0 to 1."""
+"""Figures of artificial anomalies, and how they are shown: as plain text, as Markdown, as JSON.
+
+Figures are 0 to 1. Those of several folds are means over the folds that have them; their frames are added up.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +48,7 @@ class SyntheticResults:
         normal_frames: held-out frames, untouched.
         walkers: how many were found to cut out.
         left_out: kinds that could not be made since nobody walks.
-        evidence: figures by what the score rests on, then by kind or group of kinds.
+        evidence: means over folds, by what the score rests on, then by kind or group of kinds.
     """
 
     method: str
@@ -59,8 +62,8 @@ class SyntheticResults:
 
 
 def as_json(results: SyntheticResults) -> str:
-    """An object with layout, method, backbone, fps, folds, normal_frames, walkers, left_out, evidence."""
-    document: dict[str, object] = {"layout": "synthetic"} | {
+    """An object: layout, averaged_over, method, backbone, fps, folds, normal_frames, walkers, left_out, evidence."""
+    document: dict[str, object] = {"layout": "synthetic", "averaged_over": "folds"} | {
         field.name: getattr(results, field.name) for field in fields(results)
     }
     document["left_out"] = list(results.left_out)
@@ -84,7 +87,7 @@ def as_markdown(results: SyntheticResults) -> str:
 def _heading(results: SyntheticResults) -> str:
     return (
         f"layout synthetic, method {results.method}, backbone {results.backbone}, {results.fps:g} frames/s, "
-        f"{results.folds} folds, {results.normal_frames} normal frames"
+        f"means over {results.folds} folds, {results.normal_frames} normal frames"
     )
 
 

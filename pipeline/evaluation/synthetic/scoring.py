@@ -8,10 +8,10 @@ from threading import Event
 import numpy as np
 
 from pipeline.evaluation.synthetic.anomalies import Clip, Kind, Maker
-from pipeline.evaluation.synthetic.counting import Counter, counted_frames
+from pipeline.evaluation.synthetic.counting import Counter, averaged, counted_frames
 from pipeline.evaluation.synthetic.folds import Fold, Keeper, Stretch
 from pipeline.evaluation.synthetic.learning import Told
-from pipeline.evaluation.synthetic.report import SyntheticResults
+from pipeline.evaluation.synthetic.report import Figures, SyntheticResults
 from pipeline.model.detector import Detector
 from pipeline.model.padim import Evidence
 from pipeline.scoring import BATCH, batches
@@ -22,22 +22,24 @@ __all__ = ["Scored"]
 
 # How long the frames after an object are looked at: an alarm ends when its object has left the picture.
 AFTER_S = 1.0
+# Of a model without motion.
+ALONE = (Evidence.APPEARANCE,)
 
 
 class Scored:
-    """What is counted of all folds, as far as they were scored to their ends."""
+    """Figures of all folds, as far as they were scored to their ends."""
 
     def __init__(self, sampling: Sampling, clips: int, seed: int, stop: Event) -> None:
         assert sampling.fps is not None
         self._sampling, self._fps = sampling, sampling.fps
         self._clips, self._seed, self._stop = clips, seed, stop
-        self._counters: dict[Evidence, Counter] = {}
+        self._figures: list[dict[Evidence, dict[str, Figures]]] = []
         self._made: set[Kind] = set()
-        self._folds = self._walkers = 0
+        self._normal_frames = self._walkers = 0
 
     def add(self, number: int, held_out: Fold, detector: Detector, doing: str, told: Told) -> bool:
         """Score a fold as it is and with objects; false where it was stopped."""
-        counters = {evidence: Counter() for evidence in Evidence}
+        counters = {evidence: Counter() for evidence in (Evidence if detector.model.has_motion else ALONE)}
         stretches = self._score_normal(held_out, detector, counters, doing, told)
         if self._stop.is_set():
             return False
@@ -48,27 +50,26 @@ class Scored:
             told(f"{doing} clips", done, len(wanted))
             if self._stop.is_set():
                 return False
-        for evidence, counter in counters.items():
-            if counter.normal_frames:
-                self._counters.setdefault(evidence, Counter()).merge(counter)
+        self._figures.append({evidence: counter.figures() for evidence, counter in counters.items()})
+        self._normal_frames += counters[Evidence.APPEARANCE].normal_frames
         self._made.update(maker.kinds)
         self._walkers += len(maker.walkers)
-        self._folds += 1
         return True
 
     def results(self, backbone: str) -> SyntheticResults | None:
         """The figures; None where no fold was scored."""
-        if not self._counters:
+        if not self._figures:
             return None
+        evidences = self._figures[0]
         return SyntheticResults(
-            method="stillwatch" if Evidence.COMBINED in self._counters else "padim",
+            method="stillwatch" if Evidence.COMBINED in evidences else "padim",
             backbone=backbone,
             fps=self._fps,
-            folds=self._folds,
-            normal_frames=next(iter(self._counters.values())).normal_frames,
+            folds=len(self._figures),
+            normal_frames=self._normal_frames,
             walkers=self._walkers,
             left_out=[kind.value for kind in Kind if kind not in self._made],
-            evidence={evidence: counter.figures() for evidence, counter in self._counters.items()},
+            evidence={evidence: averaged([fold[evidence] for fold in self._figures]) for evidence in evidences},
         )
 
     def _score_normal(
@@ -84,7 +85,7 @@ class Scored:
                     pixels, motions = np.stack([one.pixels for one in batch]), [one.motion for one in batch]
                     found = detector.evidence(pixels, motions)
                     for evidence, scores in found.items():
-                        counters[evidence].add_normal(scores.raw_scores / detector.model.threshold.value)
+                        counters[evidence].add_normal(scores.raw_scores)
                     done += len(batch)
                     told(doing, done, expected)
                     if self._stop.is_set():
@@ -95,13 +96,12 @@ class Scored:
         shown, after = counted_frames(clip, round(AFTER_S * self._fps))
         reader = MotionReader(self._sampling.geometry.size)
         motions = [reader.add(pixels, time_s) for pixels, time_s in zip(clip.frames, clip.times_s, strict=True)]
-        threshold = detector.model.threshold.value
         wanted = [*shown, *after]
         for indexes in (wanted[begin : begin + BATCH] for begin in range(0, len(wanted), BATCH)):
             found = detector.evidence(clip.frames[indexes], [motions[index] for index in indexes])
             for evidence, scores in found.items():
-                raw_scores, maps = scores.raw_scores / threshold, (scores.maps / threshold).cpu().numpy()
-                for index, score, anomaly_map in zip(indexes, raw_scores, maps, strict=True):
+                maps = scores.maps.cpu().numpy()
+                for index, score, anomaly_map in zip(indexes, scores.raw_scores, maps, strict=True):
                     if index <= shown[-1]:
                         counters[evidence].add_shown(clip.kind, score, anomaly_map, clip.masks[index])
                     else:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from pipeline.evaluation.synthetic.anomalies import Clip, Kind
-from pipeline.evaluation.synthetic.counting import Counter, counted_frames
+from pipeline.evaluation.synthetic.counting import Counter, averaged, counted_frames
+from pipeline.evaluation.synthetic.report import Figures
 
 SIZE = (64, 96)
 
@@ -17,18 +20,20 @@ def mask_at(x: int, y: int, side: int = 16) -> np.ndarray:
     return mask
 
 
-def counter_of(seed: int, *, oracle: bool) -> Counter:
-    """Of an evidence that knows where everything is, or one that sees nothing."""
+def counter_of(seed: int, *, oracle: bool, unit: float = 1.0) -> Counter:
+    """Of an evidence that knows where everything is, or one that sees nothing, in a unit of its own."""
     rng = np.random.RandomState(seed)
     counter = Counter()
-    counter.add_normal(rng.uniform(0, 1, 2000))
+    counter.add_normal(unit * rng.uniform(0, 1, 2000))
     for kind in Kind:
         for _ in range(100):
             mask = mask_at(rng.randint(80), rng.randint(48))
             noise = rng.uniform(0, 1, SIZE).astype(np.float32)
             shown = oracle and kind is not Kind.WALK
-            counter.add_shown(kind, rng.uniform(2, 3) if shown else rng.uniform(0, 1), noise + 2 * (mask & shown), mask)
-            counter.add_after(kind, rng.uniform(0, 1))
+            score = rng.uniform(2, 3) if shown else rng.uniform(0, 1)
+            anomaly_map = (unit * (noise + 2 * (mask & shown))).astype(np.float32)
+            counter.add_shown(kind, unit * score, anomaly_map, mask)
+            counter.add_after(kind, unit * rng.uniform(0, 1))
     return counter
 
 
@@ -51,13 +56,34 @@ def test_who_sees_nothing_is_at_chance() -> None:
     assert figures.frame_caught_1 == pytest.approx(0.01, abs=0.01)
 
 
-def test_folds_counted_apart_and_merged_give_the_same_as_together() -> None:
-    apart, together = counter_of(0, oracle=True), Counter()
-    apart.merge(counter_of(1, oracle=False))
-    for one in (counter_of(0, oracle=True), counter_of(1, oracle=False)):
-        together.merge(one)
-    assert apart.figures() == together.figures()
-    assert apart.normal_frames == 4000
+def test_folds_of_very_different_scales_do_not_disturb_each_other() -> None:
+    folds = [counter_of(seed, oracle=True, unit=unit).figures() for seed, unit in ((0, 1.0), (1, 1000.0))]
+    figures = averaged(folds)
+    for name in [*figures][:-1]:
+        # Counted together, next to no normal frame of the second fold would lie below an object of the first.
+        assert (figures[name].frame_auroc, figures[name].frame_caught_1) == (1, 1)
+    assert figures["all"].pixel_auroc == pytest.approx(1, abs=1e-3)
+    assert figures["all"].after_1 == pytest.approx(0.01, abs=0.01)
+    assert figures["walk"].frame_auroc == pytest.approx(0.5, abs=0.1)
+    assert figures["all"].frames == 1200
+
+
+def test_the_unit_of_a_fold_changes_no_figure() -> None:
+    one, other = (counter_of(0, oracle=False, unit=unit).figures() for unit in (1.0, 1024.0))
+    assert one == other
+
+
+def test_figures_are_means_over_the_folds_that_have_them() -> None:
+    box, thrown = Figures(24, 0.75, 0.5, None, 0.0), Figures(48, 0.5)
+    folds = [
+        {"box": box, "still": replace(box, pixel_auroc=0.75)},
+        {"thrown": thrown, "box": replace(box, frame_auroc=0.25), "still": Figures(20, 0.25, 0.25, None, 0.5)},
+    ]
+    figures = averaged(folds)
+    assert list(figures) == ["thrown", "box", "still"]
+    assert figures["thrown"] == thrown
+    assert figures["box"] == Figures(48, 0.5, 0.5, None, 0.0)
+    assert figures["still"] == Figures(44, 0.5, 0.375, 0.75, 0.25)
 
 
 def test_kinds_without_a_frame_have_no_row() -> None:

@@ -23,6 +23,7 @@ RESULTS = SyntheticResults(
 def test_json_has_the_keys_that_scripts_rely_on() -> None:
     assert json.loads(as_json(RESULTS)) == {
         "layout": "synthetic",
+        "averaged_over": "folds",
         "method": "stillwatch",
         "backbone": "resnet18",
         "fps": 5.0,
@@ -48,7 +49,7 @@ def test_json_has_the_keys_that_scripts_rely_on() -> None:
 
 def test_a_table_has_a_row_for_each_kind_and_evidence() -> None:
     assert as_text(RESULTS).splitlines() == [
-        "layout synthetic, method stillwatch, backbone resnet18, 5 frames/s, 4 folds, 100 normal frames",
+        "layout synthetic, method stillwatch, backbone resnet18, 5 frames/s, means over 4 folds, 100 normal frames",
         "",
         "kind          frames  frame_auroc  frame_caught_1  pixel_auroc  after_1",
         "box combined      24        0.900           0.500            -    0.000",
