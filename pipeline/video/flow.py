@@ -91,7 +91,7 @@ class MotionReader:
             self._past.popleft()
         before_s, before = self._past[0]
         moving = _moving(grey, before)
-        found = np.zeros((*grey.shape, 4), np.float32)
+        now = np.zeros((*self._coarse[::-1], 4), np.float32)
         part = _part(moving)
         if part is not None:
             # From this frame back to the one before: velocities stand where things are now.
@@ -105,8 +105,11 @@ class MotionReader:
             flow *= self._scale / np.float32(before_s - time_s)
             speed = cv2.magnitude(flow[..., 0], flow[..., 1])
             moves = (moving[part] & (speed > LEAST_PX_S)).astype(np.float32)
-            found[part] = cv2.merge([flow[..., 0] * moves, flow[..., 1] * moves, speed * moves, moves])
-        return np.asarray(cv2.resize(found, self._coarse, interpolation=cv2.INTER_AREA))
+            found = cv2.merge([flow[..., 0] * moves, flow[..., 1] * moves, speed * moves, moves])
+            # Sides of models are multiples of 16, so that parts have whole places of the grid.
+            rows, columns = (slice(side.start // HALF, side.stop // HALF) for side in part)
+            now[rows, columns] = cv2.resize(found, None, fx=1 / HALF, fy=1 / HALF, interpolation=cv2.INTER_AREA)
+        return now
 
     def _along_paths(self, now: Floats, step_s: float) -> Floats:
         """(h, w, 3) means of velocity and speed along the path that each place came."""
@@ -175,6 +178,15 @@ def _common(flow: Floats, grey: Image) -> Floats:
     still = np.zeros(2, np.float32)
     if len(textured) < TEXTURED_LEAST:
         return still
+    standing = MOSTLY * _agreeing(textured, still)
+    # More than there are cannot agree on anything else: mostly so, and then without the dear search for the middle.
+    if standing >= len(textured):
+        return still
     middle = np.asarray(np.median(textured, axis=0), np.float32)
-    agreeing = [int((np.abs(textured - move) < ALIKE).all(axis=1).sum()) for move in (middle, still)]
-    return middle if agreeing[0] > MOSTLY * agreeing[1] else still
+    return middle if _agreeing(textured, middle) > standing else still
+
+
+def _agreeing(moves: Floats, move: Floats) -> int:
+    """How many of (n, 2) moves are alike a move."""
+    apart = np.abs(moves - move) < ALIKE
+    return int(np.count_nonzero(apart[:, 0] & apart[:, 1]))
