@@ -131,7 +131,7 @@ class MotionReader:
         around = cv2.blur(weighted, self._around, borderType=cv2.BORDER_REFLECT)
         cells = np.asarray(cv2.resize(around, self._cells, interpolation=cv2.INTER_LINEAR), np.float32)
         *sums, share = _split(cells)
-        across, down, speed = (part / np.maximum(share, np.float32(1e-3)) for part in sums)
+        across, down, speed = (np.asarray(part / np.maximum(share, np.float32(1e-3)), np.float32) for part in sums)
         return planes_of(across, down, speed, share)
 
 
