@@ -41,7 +41,7 @@ NOISES, LEAST_CHANGE, CHANGE_PX = 1.5, 1.0, 11
 # times more places with it than against. Only where those that changed lie in so much of the picture can it be the
 # camera that moved.
 TEXTURE, TEXTURE_PX, TEXTURED_LEAST, ALIKE, MOSTLY, SHAKEN_SHARE = 60, 8, 16, 0.3, 2.0, 0.3
-# Patches of 8 small pixels, one every 4. Eight are read twice as fast as seven or nine. Two coarser scales find what
+# Patches of 8 small pixels, one every 4. Eight are read twice as fast as seven. Two coarser scales find what
 # moved by up to so many pixels across and down; what is said to have moved further is a mistake.
 PATCH_PX, EVERY_PX, SCALES, FURTHEST_PX = 8, 4, 2, 24.0
 STEPS, CLOSE_PX = 8, 0.03
