@@ -11,7 +11,7 @@ import ctypes
 import os
 import sys
 
-__all__ = ["available_cores", "prepare_process"]
+__all__ = ["available_cores", "prepare_process", "return_memory"]
 
 MMAP_THRESHOLD_BYTES = 32 << 20
 TRIM_THRESHOLD_BYTES = 128 << 20
@@ -29,6 +29,14 @@ def prepare_process() -> None:
         if mallopt is not None:
             mallopt(M_MMAP_THRESHOLD, MMAP_THRESHOLD_BYTES)
             mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD_BYTES)
+
+
+def return_memory() -> None:
+    """Hand back to the kernel what is free but lies between what is not: before work that takes as much once more."""
+    if sys.platform == "linux":
+        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+        if trim is not None:
+            trim(0)
 
 
 def available_cores() -> int:

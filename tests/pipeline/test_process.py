@@ -78,3 +78,21 @@ def test_cores_are_those_this_process_may_use() -> None:
     )
     subprocess.run([sys.executable, "-c", code], check=True)
     assert available_cores() >= 1
+
+
+PINNED = """
+import psutil
+from pipeline.process import prepare_process, return_memory
+prepare_process()
+resident = psutil.Process().memory_info
+frames = [b"x" * (1 << 20) for _ in range(256)]
+del frames[:-1]  # the last one lies above them all
+before = resident().rss
+return_memory()
+print((before - resident().rss) >> 20)
+"""
+
+
+def test_memory_that_is_free_between_what_is_not_can_be_returned() -> None:
+    done = subprocess.run([sys.executable, "-c", PINNED], capture_output=True, check=True, text=True)
+    assert int(done.stdout) > 200

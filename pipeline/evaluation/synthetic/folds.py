@@ -136,20 +136,38 @@ class Keeper:
             for piece in range(pieces)
         ]
         chosen = np.unique(np.linspace(0, len(places) - 1, MOST_STRETCHES).round().astype(int))
-        self._begins = [places[place] for place in chosen]
-        self._kept: list[list[Frame]] = [[] for _ in self._begins]
+        self._kept = [_Kept(*places[place]) for place in chosen]
 
     def add(self, part: int, frame: Frame) -> None:
         """The next frame of a part of the fold."""
-        for (number, begin), kept in zip(self._begins, self._kept, strict=True):
-            if number == part and begin <= frame.index < begin + LONGEST:
-                kept.append(frame)
+        for kept in self._kept:
+            if kept.part == part and kept.begin <= frame.index < kept.begin + LONGEST:
+                kept.add(frame)
 
     @property
     def stretches(self) -> list[Stretch]:
         """What was kept, where it is long enough."""
-        return [
-            Stretch(np.stack([frame.pixels for frame in kept]), np.array([frame.time_s for frame in kept]))
-            for kept in self._kept
-            if len(kept) >= CLIP_FRAMES
-        ]
+        return [kept.stretch for kept in self._kept if len(kept.times_s) >= CLIP_FRAMES]
+
+
+class _Kept:
+    """A stretch while it is kept, from a frame of a part of the fold on.
+
+    Frames are copied into one piece: as they came they would be there twice in the end, and leave holes in memory.
+    """
+
+    def __init__(self, part: int, begin: int) -> None:
+        self.part, self.begin = part, begin
+        self.times_s: list[float] = []
+        self._frames = np.empty((0, 0, 0, 3), np.uint8)
+
+    def add(self, frame: Frame) -> None:
+        if not self.times_s:
+            # Memory is taken as it is filled.
+            self._frames = np.empty((LONGEST, *frame.pixels.shape), np.uint8)
+        self._frames[len(self.times_s)] = frame.pixels
+        self.times_s.append(frame.time_s)
+
+    @property
+    def stretch(self) -> Stretch:
+        return Stretch(self._frames[: len(self.times_s)], np.array(self.times_s))

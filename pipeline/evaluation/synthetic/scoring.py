@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from threading import Event
 
@@ -15,7 +16,9 @@ from pipeline.evaluation.synthetic.report import Figures, SyntheticResults
 from pipeline.model.detector import Detector
 from pipeline.model.padim import Evidence
 from pipeline.scoring import BATCH, batches
+from pipeline.types import Motion
 from pipeline.video.flow import MotionReader
+from pipeline.video.prefetch import prefetched
 from pipeline.video.sampling import Sampling
 
 __all__ = ["Scored"]
@@ -44,12 +47,13 @@ class Scored:
         if self._stop.is_set():
             return False
         maker = Maker(stretches, self._fps, (self._seed, number))
-        wanted = [(kind, clip) for kind in maker.kinds for clip in range(self._clips)]
-        for done, (kind, clip) in enumerate(wanted, start=1):
-            self._score_clip(maker.clip(kind, clip), detector, counters)
-            told(f"{doing} clips", done, len(wanted))
-            if self._stop.is_set():
-                return False
+        # Made in another thread while the one before is scored; a clip takes megabytes, so none waits in between.
+        with closing(prefetched(self._clips_of(maker), depth=1)) as clips:
+            for done, (clip, motions) in enumerate(clips, start=1):
+                self._score_clip(clip, motions, detector, counters)
+                told(f"{doing} clips", done, len(maker.kinds) * self._clips)
+                if self._stop.is_set():
+                    return False
         self._figures.append({evidence: counter.figures() for evidence, counter in counters.items()})
         self._normal_frames += counters[Evidence.APPEARANCE].normal_frames
         self._made.update(maker.kinds)
@@ -92,10 +96,18 @@ class Scored:
                         return []
         return keeper.stretches
 
-    def _score_clip(self, clip: Clip, detector: Detector, counters: dict[Evidence, Counter]) -> None:
+    def _clips_of(self, maker: Maker) -> Iterator[tuple[Clip, list[Motion]]]:
+        """Clips of a fold, and what moves in their frames."""
+        for kind in maker.kinds:
+            for number in range(self._clips):
+                clip = maker.clip(kind, number)
+                reader = MotionReader(self._sampling.geometry.size)
+                yield clip, [reader.add(*frame) for frame in zip(clip.frames, clip.times_s.tolist(), strict=True)]
+
+    def _score_clip(
+        self, clip: Clip, motions: Sequence[Motion], detector: Detector, counters: dict[Evidence, Counter]
+    ) -> None:
         shown, after = counted_frames(clip, round(AFTER_S * self._fps))
-        reader = MotionReader(self._sampling.geometry.size)
-        motions = [reader.add(pixels, time_s) for pixels, time_s in zip(clip.frames, clip.times_s, strict=True)]
         wanted = [*shown, *after]
         for indexes in (wanted[begin : begin + BATCH] for begin in range(0, len(wanted), BATCH)):
             found = detector.evidence(clip.frames[indexes], [motions[index] for index in indexes])
