@@ -203,18 +203,21 @@ class CoarseMap:
         levels: (h, w) uint8, 0 to 252 or 255, a cell for each 8×8 pixels of the model picture.
         shares: (h, w) uint8, how much of each cell's score is motion, in 255ths; the rest is appearance. None for a
             model of appearance alone.
+        still: (h, w) uint8 levels of what counts where it stays, 0 under a mask. None where those are the levels.
     Raises:
-        ShapeError: levels and shares are of two sizes.
+        ShapeError: the planes are of two sizes.
     """
 
     levels: NDArray[np.uint8]
     shares: NDArray[np.uint8] | None = None
+    still: NDArray[np.uint8] | None = None
 
     MASKED: ClassVar[int] = 255
 
     def __post_init__(self) -> None:
-        if self.shares is not None and self.shares.shape != self.levels.shape:
-            raise ShapeError("the size of the shares of a coarse map", self.levels.shape, self.shares.shape)
+        for plane in (self.shares, self.still):
+            if plane is not None and plane.shape != self.levels.shape:
+                raise ShapeError("the size of a plane of a coarse map", self.levels.shape, plane.shape)
 
     @classmethod
     def of(
@@ -222,22 +225,23 @@ class CoarseMap:
         scores: NDArray[np.float32],
         masked: NDArray[np.bool_] | None = None,
         shares: NDArray[np.float32] | None = None,
+        still: NDArray[np.float32] | None = None,
     ) -> CoarseMap:
         """Coarse map of (h, w) scores, not negative.
 
         Args:
             masked: (h, w), true in cells that are ignored.
             shares: (h, w), 0 to 1, how much of each score is motion.
+            still: (h, w) scores of what counts where it stays.
         """
-        doublings = np.log2(np.maximum(scores, np.float32(LEAST)) / np.float32(LEAST))
-        # A score of exactly 1 has rounding of its own: half a millionth of a step keeps it at its level.
-        levels = np.ceil(doublings * STEPS_A_DOUBLING - 1e-4)
-        levels = np.clip(levels, 0, HIGHEST).astype(np.uint8)
+        levels, staying = _levels(scores), None if still is None else _levels(still)
         moving = None if shares is None else np.rint(np.clip(shares, 0, 1) * SHARE_STEPS).astype(np.uint8)
         if masked is not None:
             levels = np.where(masked, np.uint8(cls.MASKED), levels)
-            moving = None if moving is None else np.where(masked, np.uint8(0), moving)
-        return cls(levels, moving)
+            moving, staying = (
+                None if plane is None else np.where(masked, np.uint8(0), plane) for plane in (moving, staying)
+            )
+        return cls(levels, moving, staying)
 
     def motion_at(self, row: int, column: int) -> float | None:
         """How much of a cell's score is motion, 0 to 1; None for a model of appearance alone."""
@@ -251,6 +255,13 @@ class CoarseMap:
     def level(score: float) -> int:
         """The highest level whose scores are all up to `score`, which is at least 1/8."""
         return min(int(math.log2(score / LEAST) * STEPS_A_DOUBLING + 1e-4), HIGHEST)
+
+
+def _levels(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    doublings = np.log2(np.maximum(scores, np.float32(LEAST)) / np.float32(LEAST))
+    # A score of exactly 1 has rounding of its own: half a millionth of a step keeps it at its level.
+    levels = np.ceil(doublings * STEPS_A_DOUBLING - 1e-4)
+    return np.clip(levels, 0, HIGHEST).astype(np.uint8)
 
 
 _SCORES = (np.exp2(np.arange(256) / STEPS_A_DOUBLING) * LEAST).astype(np.float32)

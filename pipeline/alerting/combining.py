@@ -15,10 +15,6 @@ from pipeline.types import HIGHEST, SHARE_STEPS, STEPS_A_DOUBLING, CoarseMap
 __all__ = ["Combined", "Combiner"]
 
 MASKED = np.uint8(CoarseMap.MASKED)
-# Steps from the level of a cell's score, the larger of both parts, down to that of appearance, by the share of motion
-# in 255ths: where that is the larger one, appearance is (1 - share) / share of it.
-_SHARES = np.arange(SHARE_STEPS + 1) / SHARE_STEPS
-_BELOW = np.rint(np.log2(np.maximum(_SHARES / np.maximum(1 - _SHARES, 1e-9), 1)) * STEPS_A_DOUBLING).astype(np.int16)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,8 +27,7 @@ class Combined:
         still: (h, w), what lingers alone.
         counted: cells without a mask.
         motion: how much of the score is motion, 0 to 1; None for a model of appearance alone, as are the shares.
-        shares: (h, w), how much of each cell is motion in this frame, in 255ths. What lingers has those of the frame
-            that it is seen in, too.
+        shares: (h, w), how much of each cell is motion, in 255ths; nothing of what lingers is.
     """
 
     score: float
@@ -68,33 +63,38 @@ class Combined:
 class Combiner:
     """Adds what lingers to the frames of one recording.
 
-    What lies there looks strange for as long, and does not move: so only appearance lingers.
+    What lies there looks strange for as long, and does not move: so only appearance lingers, as `still` of the coarse
+    maps has it.
 
     Args:
-        lingering: its threshold as a share of the threshold of a moment, 1 or less.
+        lingering: its threshold, in units of the threshold of a moment.
         gap_s: longer gaps between frames begin anew.
     """
 
     def __init__(self, lingering: float, gap_s: float) -> None:
         # On a logarithmic scale a division is a shift.
-        self._lift = max(0, round(math.log2(1 / lingering) * STEPS_A_DOUBLING))
+        self._lift = round(math.log2(1 / lingering) * STEPS_A_DOUBLING)
         self._lingering = Lingering(gap_s)
 
     def add(self, time_s: float, score: float, coarse: CoarseMap, motion: float | None = None) -> Combined:
         """Combine the next frame, of whose score a share is motion."""
         seen = coarse.levels != MASKED
         moment = np.where(seen, coarse.levels, np.uint8(0))
-        least = self._lingering.add(time_s, _appearance(moment, coarse)) if self._lift else None
+        still = moment if coarse.still is None else np.where(seen, coarse.still, np.uint8(0))
+        # What is no lower than a moment is seen at once.
+        looked_for = self._lift > 0 or coarse.still is not None
+        least = self._lingering.add(time_s, still) if looked_for else None
         if least is None:
             return Combined(score, moment, np.zeros_like(moment), int(seen.sum()), motion, coarse.shares)
-        lifted = np.minimum(least.astype(np.int16) + self._lift, HIGHEST).astype(np.uint8)
+        lifted = np.clip(least.astype(np.int16) + self._lift, 0, HIGHEST).astype(np.uint8)
         still = np.where(least > 0, lifted, np.uint8(0))
         levels = np.maximum(moment, still)
         # The coarse map rounds up: only a step that the moment does not reach is due to what lingers.
+        shares = None if coarse.shares is None else np.where(still > moment, np.uint8(0), coarse.shares)
         if int(levels.max()) > int(moment.max()):
             score = max(score, float(CoarseMap(levels).scores().max()))
-            motion = coarse.motion_at(*divmod(int(levels.argmax()), levels.shape[1]))
-        return Combined(score, levels, still, int(seen.sum()), motion, coarse.shares)
+            motion = None if shares is None else 0.0
+        return Combined(score, levels, still, int(seen.sum()), motion, shares)
 
     def state(self) -> list[tuple[float, NDArray[np.uint8]]]:
         """What it remembers: the frames of the last seconds."""
@@ -103,10 +103,3 @@ class Combiner:
     def resume(self, state: Iterable[tuple[float, NDArray[np.uint8]]]) -> None:
         """Go on where another was."""
         self._lingering.resume(state)
-
-
-def _appearance(moment: NDArray[np.uint8], coarse: CoarseMap) -> NDArray[np.uint8]:
-    """Levels of appearance in cells of such levels of the larger of both."""
-    if coarse.shares is None:
-        return moment
-    return np.asarray(np.maximum(moment.astype(np.int16) - _BELOW[coarse.shares], 0), np.uint8)

@@ -25,7 +25,7 @@ __all__ = ["restore_tracker", "store_tracker"]
 
 MAGIC = b"SWTR"
 # Rises when the same state means something else, or lies elsewhere.
-VERSION = 2
+VERSION = 3
 HEAD = struct.Struct("<4sIII")
 TEXT_LENGTH = struct.Struct("<I")
 # A hundred tracks on a large grid, and six seconds of its maps at 30 frames/s, are far below.

@@ -39,7 +39,7 @@ class View:
         epoch: of the recording or connection, in the ids of events.
         geometry: how source pictures became model pictures.
         source: (H, W) of the source's pictures, whose pixels boxes are counted in.
-        lingering: the threshold of what lingers, as a share of the threshold of a moment.
+        lingering: the threshold of what lingers, in units of the threshold of a moment.
     """
 
     camera: str
@@ -53,7 +53,7 @@ class View:
 class Observation:
     """What the tracker is told of a frame: its index and time, its score and how much of it is motion, its coarse map.
 
-    For a model of appearance alone `motion` is None, and the coarse map has no shares.
+    For a model of appearance alone `motion` is None, and the coarse map has its levels alone.
     """
 
     index: int

@@ -24,8 +24,9 @@ FITTED = 30
 QUANTILE = 0.99
 # A frozen picture repeats itself exactly and scores 0. Under one standard deviation nothing is unusual.
 LEAST = 1.0
-# Under so many standard deviations no speed and no direction is unusual.
-LEAST_MOTION = 3.0
+# Under so many standard deviations no speed and no direction is unusual; and under so many in the first seconds, in
+# which nobody has seen who comes: those fade, too.
+LEAST_MOTION, FOREIGN_MOTION = 3.0, 14.0
 # Models that had seen less than this share of what the last one had score too high to speak for it.
 GROWN_SHARE = 0.25
 # Where what is usual lies with one kind of evidence, it does with the others: so the powers are chosen that motion is
@@ -69,14 +70,16 @@ def calibrated(
             _quantile(used, frames), frames, provisional=provisional, motion=least_of_motion, powers=powers
         )
     fewest = DAY_S / (REACH * seconds)
-    least = max(LEAST, foreign * min(1.0, (FIRST_S / seconds) ** FADING))
-    leasts = (least, *(LEAST_MOTION for _ in used[0].motion))
+    faded = min(1.0, (FIRST_S / seconds) ** FADING)
+    of_motion = max(LEAST_MOTION, FOREIGN_MOTION * faded)
+    leasts = (max(LEAST, foreign * faded), *(of_motion for _ in used[0].motion))
     allowed = max(a_day, fewest) / len(leasts)
     tails = [[block.peaks[number].tail for block in used] for number in range(len(leasts))]
     # What moves does not stay: appearance alone lingers.
     stays: list[list[tuple[float, ...]]] = [[block.lingering for block in used], *([] for _ in leasts[1:])]
     sides = zip(tails, stays, leasts, strict=True)
-    levels = [_Levels.of(moments, stay, least, seconds, allowed) for moments, stay, least in sides]
+    apart = len(leasts) > 1
+    levels = [_Levels.of(moments, stay, least, seconds, allowed, apart=apart) for moments, stay, least in sides]
     expected = max(math.fsum(level.rate_a_day() for level in levels), fewest)
     low, high = (math.fsum(level.plausible_a_day(quantile) for level in levels) for quantile in INTERVAL)
     return Threshold(
@@ -99,7 +102,7 @@ class _Levels:
 
     Attributes:
         moment: threshold of what lasts for a moment.
-        lingering: that of what stays, as a share of `moment`.
+        lingering: that of what stays, in units of `moment`.
         tails: of moments, and of what stays where that was looked for.
     """
 
@@ -115,20 +118,23 @@ class _Levels:
         least: float,
         seconds: float,
         allowed: float,
+        *,
+        apart: bool,
     ) -> _Levels:
         """Levels above which so many false events a day are to be expected, none of them below `least`.
 
         Args:
             moments, stays: tails of each block, of what lasts for a moment and of what stays.
+            apart: what stays is judged by other distances than what lasts for a moment.
         """
-        # Recordings too short for anything to linger tell nothing of it, and least of all that it is low; and where it
-        # is as high as a moment, whatever lingers is above the threshold of a moment already.
+        # Recordings too short for anything to linger tell nothing of it, and least of all that it is low; and where
+        # the same is as high as a moment, whatever lingers is above the threshold of a moment already.
         if any(stays):
             shares = (OF_MOMENTS, 1 - OF_MOMENTS)
             sides = zip((moments, stays), shares, strict=True)
             tails = tuple(_tail(side, seconds, allowed * share) for side, share in sides)
             values = [max(tail.score_at(allowed * share), least) for tail, share in zip(tails, shares, strict=True)]
-            if values[1] < values[0]:
+            if apart or values[1] < values[0]:
                 return cls(values[0], values[1] / values[0], tails)
         tail = _tail(moments, seconds, allowed)
         return cls(max(tail.score_at(allowed), least), 1.0, (tail,))

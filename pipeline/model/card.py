@@ -50,7 +50,7 @@ class ModelCard:
         geometry: how source pictures become model pictures.
         source_size: (H, W) of the pictures it was fitted on.
         fps: sampling rate it was fitted at; None for pictures without a clock.
-        lingering: share of the threshold above which what stays in one place is unusual.
+        lingering: threshold of what stays in one place, in units of that of a moment.
         threshold: raw score that is a score of 1.
         provisional: whether the threshold waits for `stillwatch calibrate`.
         has_motion: whether it scores what moves, too.

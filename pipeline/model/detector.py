@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor
-
 from pipeline.errors import ModelError, ShapeError
 from pipeline.model.embedding import network_of
 from pipeline.model.engine import Engine, Hardware, build_engine
 from pipeline.model.judging import Judge, joined
-from pipeline.model.moving import seen_in, shares_at
+from pipeline.model.moving import seen_in
 from pipeline.model.moving_tensors import moving_tensors
 from pipeline.model.padim import Evidence, Model, Scores
 from pipeline.model.settings import Precision
@@ -55,7 +53,7 @@ class Detector:
             ShapeError: the frames are not of the model's size.
         """
         seen = self.seen(motions, len(frames))
-        return self.joined(self._appearance(frames, seen), seen)
+        return self.joined(self._appearance(frames), seen)
 
     def evidence(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> dict[Evidence, Scores]:
         """As `score`, and what appearance and motion alone would say; all in the same units.
@@ -63,7 +61,7 @@ class Detector:
         Without a model of motion there is appearance alone.
         """
         seen = self.seen(motions, len(frames))
-        appearance = self._appearance(frames, seen)
+        appearance = self._appearance(frames)
         if seen is None:
             return {Evidence.APPEARANCE: appearance}
         both, motion = joined(appearance, self._judge.moving(seen), self.model)
@@ -72,7 +70,7 @@ class Detector:
     def kinds(self, frames: Image, motions: Sequence[Motion | None] | None = None) -> list[Scores]:
         """What each kind of evidence says, in standard deviations: appearance, and with motion speed and direction."""
         seen = self.seen(motions, len(frames))
-        appearance = self._appearance(frames, seen)
+        appearance = self._appearance(frames)
         return [appearance] if seen is None else [appearance, *self._judge.moving(seen)]
 
     def joined(self, appearance: Scores, seen: Velocities | None) -> Scores:
@@ -86,13 +84,9 @@ class Detector:
         known = [None] * count if motions is None else motions
         return velocities_of(seen_in(known, self.model.geometry.size))
 
-    def shares(self, seen: Velocities | None) -> Tensor | None:
-        """How much of each position moves, as a scorer takes it."""
-        return None if seen is None else shares_at(seen, self.model.grid)
-
-    def _appearance(self, frames: Image, seen: Velocities | None) -> Scores:
+    def _appearance(self, frames: Image) -> Scores:
         self.check_shape(frames)
-        return self.scorer(self.engine.embed(frames), self.shares(seen))
+        return self.scorer(self.engine.embed(frames))
 
     def check_shape(self, frames: Image) -> None:
         """Refuse frames that are not (B, H, W, 3) at model size.

@@ -51,12 +51,14 @@ class Scorer(Protocol):
     def tensors(self) -> Sequence[Tensor]:
         """What it holds in memory."""
 
-    def distances(self, embeddings: Tensor, shares: Tensor | None = None) -> Tensor:
-        """(B, P) float32 distances of (B, P, D) float32 embeddings, both on the engine's device.
+    def distances(self, embeddings: Tensor) -> Tensor:
+        """(B, P) float32 distances of (B, P, D) float32 embeddings to the positions' own Gaussians.
 
-        Args:
-            shares: (B, h, w) on the CPU, how much of each position moves, 0 to 1; None where that is not known.
+        Both are on the engine's device.
         """
+
+    def nearer(self, embeddings: Tensor, own: Tensor) -> Tensor | None:
+        """(B, P) the nearer of those distances and those to what moves; None for a camera without movers."""
 
     def scores(self, distances: Tensor, smoothing: Smoothing) -> Scores:
         """Scores of (B, h, w) float32 distances of any kind, smoothed as this engine does, under this camera's mask.
@@ -66,12 +68,12 @@ class Scorer(Protocol):
             smoothing: for their grid.
         """
 
-    def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
-        """Scores of (B, P, D) float32 embeddings on the engine's device; `shares` as in `distances`."""
+    def __call__(self, embeddings: Tensor) -> Scores:
+        """Scores of (B, P, D) float32 embeddings on the engine's device."""
 
 
-# A camera's scorer, how many embeddings are its own, and how much of their positions moves.
-ScoredPart = tuple[Scorer, int, "Tensor | None"]
+# A camera's scorer, and how many embeddings are its own.
+ScoredPart = tuple[Scorer, int]
 
 
 class Engine(Protocol):

@@ -24,7 +24,7 @@ from pipeline.model.held_out import HeldOut
 from pipeline.model.judging import Judge
 from pipeline.model.learned import Known, Learned
 from pipeline.model.memory import check_memory
-from pipeline.model.moving import seen_in, shares_at
+from pipeline.model.moving import seen_in
 from pipeline.model.padim import Model
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
@@ -199,14 +199,13 @@ class Fitter:
     def _score(self, part: Part, known: Known, judge: Judge, *, tries: bool) -> None:
         """Score frames that the judge has not seen, and their pictures in each other precision where it is tried."""
         seen = velocities_of(part.planes)
-        shares = shares_at(seen, self._grid)
-        scores = judge.scorer(part.embeddings, shares)
+        scores = judge.scorer(part.embeddings)
         self._held_out.add(part.times_s, [scores, *judge.moving(seen)])
         for other in self._others if tries else ():
             scorer = other.scorer(known.gaussians, self._smoothing, self._mask, known.movers)
             last = slice(len(part.times_s) - len(part.pictures), None)
             raw_scores = scores.raw_scores[last]
-            difference = np.abs(scorer(other.embed(part.pictures), shares[last]).raw_scores - raw_scores)
+            difference = np.abs(scorer(other.embed(part.pictures)).raw_scores - raw_scores)
             # Both are 0 on a frozen picture.
             self._deviations[other.precision] = float((difference / np.maximum(raw_scores, LEAST)).max())
 

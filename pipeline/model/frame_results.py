@@ -40,12 +40,14 @@ def results_of(model: Model, scores: Scores, source_sizes: Sequence[Size]) -> li
     """
     threshold, masked = model.threshold.value, model.masked_cells
     cells = scores.cells / np.float32(threshold)
+    staying = None if scores.still is None else scores.still / np.float32(threshold)
     results = []
     for number, source_size in enumerate(source_sizes):
         raw_score = float(scores.raw_scores[number])
         x, y = scores.peaks[number].tolist()
         peak = model.geometry.to_source((x, y), source_size)
-        coarse = CoarseMap.of(cells[number], masked, None if scores.shares is None else scores.shares[number])
+        shares, still = (None if plane is None else plane[number] for plane in (scores.shares, staying))
+        coarse = CoarseMap.of(cells[number], masked, shares, still)
         motion = coarse.motion_at(y // CELL_PX, x // CELL_PX)
         results.append(FrameResult(raw_score / threshold, raw_score, peak, coarse, motion))
     return results

@@ -15,8 +15,8 @@ __all__ = ["HeldOut"]
 class HeldOut:
     """Raw scores of held-out frames, in order, until they become a block.
 
-    What lingers is followed from block to block; only a new recording begins anew. Of motion nothing is: alerting looks
-    at how appearance lingers, and at that alone.
+    What lingers is followed from block to block; only a new recording begins anew. As alerting does, this looks at how
+    appearance lingers, and at that alone; movers excuse nothing of it.
 
     Args:
         clocked: whether the frames have times; without, each is a picture of its own.
@@ -40,7 +40,9 @@ class HeldOut:
             kept.extend(said.raw_scores.tolist())
         if not self._clocked:
             return
-        for time_s, cells in zip(times_s, scores[0].cells, strict=True):
+        appearance = scores[0]
+        still = appearance.cells if appearance.still is None else appearance.still
+        for time_s, cells in zip(times_s, still, strict=True):
             least = self._lingering.add(time_s, cells)
             self._stays.append(None if least is None else float(least.max()))
 

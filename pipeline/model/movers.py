@@ -1,15 +1,14 @@
 """How things look that move: Gaussians of the embeddings in which something moves, one for each row of the grid.
 
 People come to every place of a walkway, but not within the minutes that a camera was watched: where few were seen, the
-next one is far from the position's own Gaussian, and as far as anything that does not belong there. So where something
-moves, an embedding is judged by the nearer of two: the position's own Gaussian, and that of all that moved in rows like
-its own. It is no nearer for that where hours of footage saw nobody: who comes there is news
-(docs/decisions/0009-motion.md).
+next one is far from the position's own Gaussian, and as far as anything that does not belong there. So at a moment an
+embedding is judged by the nearer of two: the position's own Gaussian, and that of all that moved in rows like its own.
+It is no nearer for that where hours of footage saw nobody: who comes there is news; and movers excuse nothing that
+stays (docs/decisions/0009-motion.md).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Self
 
@@ -29,9 +28,6 @@ ROW_PX, PRIOR = 16, 2000.0
 LEAST_EACH = 10
 # Added to each variance, as a share of the mean variance of what moves.
 EPSILON = 0.1
-# Where such a share of a position moves, or of one within so many of it, whoever is there may be one who walks; where
-# less does, the position's own Gaussian counts the more. What lies still by itself is nobody who walks.
-SURELY, REACH = 0.03, 2
 # A mover's distance counts so many times, since its Gaussian is wider than a position's.
 WIDER = 1.6
 # Where nobody moved for so much footage, a mover's distance counts twice; a second of presence takes half of that back.
@@ -149,38 +145,17 @@ class Movers:
         rows = self.gaussians.mean.shape[0]
         return embeddings.reshape(batch, rows, positions // rows, dims).transpose(1, 2).reshape(-1, rows, dims)
 
-    def judged(self, own: Tensor, embeddings: Tensor, shares: Tensor, distances: Callable[[Tensor], Tensor]) -> Tensor:
-        """(B, P) as `nearer`; of frames in which nothing moves the own distances, at no cost.
-
-        Args:
-            own: (B, P) distances to the positions' own Gaussians.
-            embeddings: (B, P, D).
-            shares: (B, h, w) on the CPU, so that no device is waited for.
-            distances: of (n, h, D) to the rows' Gaussians, (n, h).
-        """
-        moves = shares.flatten(1).any(dim=1).nonzero().flatten()
-        if not len(moves):
-            return own
-        places = moves.to(own.device)
-        by_rows = distances(self.by_rows(embeddings[places]))
-        return own.index_copy(0, places, self.nearer(own[places], by_rows, shares[moves].flatten(1).to(own.device)))
-
-    def nearer(self, own: Tensor, by_rows: Tensor, shares: Tensor) -> Tensor:
-        """(B, P) the nearer of a position's own distance and, where something moves, that to what moves.
-
-        Where nothing moves about it is the own distance exactly.
+    def nearer(self, own: Tensor, by_rows: Tensor) -> Tensor:
+        """(B, P) the nearer of a position's own distance and that to what moves.
 
         Args:
             own: (B, P) distances to the positions' own Gaussians.
             by_rows: (B·w, h) distances of `by_rows` to the rows' Gaussians.
-            shares: (B, P) how much of each position moves, 0 to 1.
         """
         batch, positions = own.shape
         rows = by_rows.shape[1]
         moving = by_rows.reshape(batch, positions // rows, rows).transpose(1, 2).reshape(batch, positions)
-        about = F.max_pool2d(shares.reshape(batch, 1, rows, -1), 2 * REACH + 1, stride=1, padding=REACH).flatten(1)
-        nearer = torch.minimum(own, moving * self.factors / (about / SURELY).clamp(min=1e-3, max=1.0))
-        return torch.where(about > 0, nearer, own)
+        return torch.minimum(own, moving * self.factors)
 
 
 def _gaussian(count: Tensor, first: Tensor, second: Tensor) -> tuple[Tensor, Tensor]:

@@ -10,6 +10,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -81,8 +82,8 @@ class OpenVinoEngine:
 
     def score(self, embeddings: Tensor, parts: Sequence[ScoredPart]) -> list[Scores]:
         """Scores of several cameras' embeddings: each as it would be alone, to the last bit."""
-        own = torch.split(embeddings, [count for _, count, _ in parts])
-        return [scorer(part, shares) for (scorer, _, shares), part in zip(parts, own, strict=True)]
+        own = torch.split(embeddings, [count for _, count in parts])
+        return [scorer(part) for (scorer, _), part in zip(parts, own, strict=True)]
 
 
 class _Results:
@@ -122,13 +123,17 @@ class PackedScorer:
         held += [] if self._movers is None else self._movers.tensors
         return held if self.visible is None else [*held, self.visible]
 
-    def distances(self, embeddings: Tensor, shares: Tensor | None = None) -> Tensor:
-        """(B, P) float32 distances of (B, P, D) float32 embeddings."""
-        own = self._packed(embeddings, self._mean, self._whitening)
-        if self._movers is None or shares is None:
-            return own
-        mean, whitening = self._movers.gaussians.mean.numpy(), self._movers.gaussians.whitening.numpy()
-        return self._movers.judged(own, embeddings, shares, lambda by_rows: self._packed(by_rows, mean, whitening))
+    def distances(self, embeddings: Tensor) -> Tensor:
+        """(B, P) float32 distances of (B, P, D) float32 embeddings to the positions' own Gaussians."""
+        return self._packed(embeddings, self._mean, self._whitening)
+
+    def nearer(self, embeddings: Tensor, own: Tensor) -> Tensor | None:
+        """(B, P) the nearer of those and the distances to what moves; None without movers."""
+        if self._movers is None:
+            return None
+        rows = self._movers.gaussians
+        by_rows = self._packed(self._movers.by_rows(embeddings), rows.mean.numpy(), rows.whitening.numpy())
+        return self._movers.nearer(own, by_rows)
 
     def _packed(self, embeddings: Tensor, mean: NDArray[np.float32], whitening: NDArray[np.float32]) -> Tensor:
         values = embeddings.contiguous().numpy()
@@ -139,11 +144,14 @@ class PackedScorer:
         with torch.inference_mode():
             return scores_of(smoothing.folded(distances), self.visible)
 
-    def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
+    def __call__(self, embeddings: Tensor) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
-        with torch.inference_mode():
-            grids = self.distances(embeddings, shares).reshape(-1, *self.smoothing.grid)
-        return self.scores(grids, self.smoothing)
+        own = self.distances(embeddings)
+        nearer = self.nearer(embeddings, own)
+        return self._scores(own) if nearer is None else replace(self._scores(nearer), still=self._scores(own).cells)
+
+    def _scores(self, distances: Tensor) -> Scores:
+        return self.scores(distances.reshape(-1, *self.smoothing.grid), self.smoothing)
 
 
 def _converted(network: EmbeddingNetwork, size: Size) -> ov.Model:

@@ -122,6 +122,8 @@ class Scores:
         peaks: (B, 2) where that maximum is, (x, y) in pixels of the model picture.
         cells: (B, H / 8, W / 8) the maximum of each cell of the maps, in standard deviations.
         shares: (B, H / 8, W / 8) how much of each cell is motion, 0 to 1; None for a model of appearance alone.
+        still: (B, H / 8, W / 8) as cells, of what counts where it stays: appearance alone, of which movers excuse
+            nothing. None where that is the cells.
     """
 
     maps: Tensor
@@ -129,6 +131,7 @@ class Scores:
     peaks: NDArray[np.int64]
     cells: NDArray[np.float32]
     shares: NDArray[np.float32] | None = None
+    still: NDArray[np.float32] | None = None
 
     def split(self, counts: Sequence[int]) -> list[Scores]:
         """Scores of the first so many pictures, of the next, and so on."""
@@ -136,8 +139,8 @@ class Scores:
         return [self._of(slice(begin, end)) for begin, end in edges]
 
     def _of(self, part: slice) -> Scores:
-        shares = None if self.shares is None else self.shares[part]
-        return Scores(self.maps[part], self.raw_scores[part], self.peaks[part], self.cells[part], shares)
+        shares, still = (None if cells is None else cells[part] for cells in (self.shares, self.still))
+        return Scores(self.maps[part], self.raw_scores[part], self.peaks[part], self.cells[part], shares, still)
 
 
 def scores_of(maps: Tensor, visible: Tensor | None) -> Scores:

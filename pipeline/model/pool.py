@@ -77,10 +77,7 @@ def _by_one_engine(parts: Sequence[Part]) -> list[Scores]:
     pictures = [frames for _, frames, _ in parts]
     embeddings = engine.embed(pictures[0] if len(pictures) == 1 else np.concatenate(pictures))
     seen = [detector.seen(motions, len(frames)) for detector, frames, motions in parts]
-    own = [
-        (detector.scorer, len(frames), detector.shares(velocities))
-        for (detector, frames, _), velocities in zip(parts, seen, strict=True)
-    ]
+    own = [(detector.scorer, len(frames)) for detector, frames, _ in parts]
     return [
         detector.joined(appearance, velocities)
         for (detector, _, _), appearance, velocities in zip(parts, engine.score(embeddings, own), seen, strict=True)

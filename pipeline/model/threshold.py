@@ -20,7 +20,7 @@ class Threshold:
 
     Attributes:
         value: the raw score that people see as 1.
-        lingering: threshold of what stays in one place for some seconds, as a share of `value`; at most 1.
+        lingering: threshold of what stays in one place for some seconds, in units of `value`.
         frames, held_out_s: held-out frames behind it, and their length.
         asked_a_day: false events a day that were asked for; None for pictures without a clock.
         expected_a_day: what is to be expected; more than was asked for where the footage is too short to speak about

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,16 +65,16 @@ class TorchEngine:
         Telling a GPU what to do takes longer here than doing it: what is the same for all cameras is done once for
         all, and the results come back in one piece.
         """
-        with torch.inference_mode():
-            own = torch.split(embeddings, [count for _, count, _ in parts])
-            distances = [scorer.distances(part, shares) for (scorer, _, shares), part in zip(parts, own, strict=True)]
-            scores: dict[int, Scores] = {}
-            for smoothing in {scorer.smoothing for scorer, _, _ in parts}:
-                alike = [place for place, (scorer, _, _) in enumerate(parts) if scorer.smoothing == smoothing]
-                grids = torch.cat([distances[place] for place in alike]).reshape(-1, *smoothing.grid)
-                joined = _scores(grids, smoothing, _visible([parts[place] for place in alike]))
-                scores.update(zip(alike, joined.split([parts[place][1] for place in alike]), strict=True))
-        return [scores[place] for place in range(len(parts))]
+        split = torch.split(embeddings, [count for _, count in parts])
+        own = [scorer.distances(part) for (scorer, _), part in zip(parts, split, strict=True)]
+        nearer = [scorer.nearer(part, far) for (scorer, _), part, far in zip(parts, split, own, strict=True)]
+        moments = [far if near is None else near for far, near in zip(own, nearer, strict=True)]
+        scores = _scores_of_all(moments, parts)
+        excused = [place for place, near in enumerate(nearer) if near is not None]
+        still = _scores_of_all([own[place] for place in excused], [parts[place] for place in excused])
+        for place, one in zip(excused, still, strict=True):
+            scores[place] = replace(scores[place], still=one.cells)
+        return scores
 
     def _uploaded(self, frames: Image) -> Tensor:
         """Frames on the device; a GPU takes them from page-locked memory, while the processor goes on."""
@@ -106,24 +107,30 @@ class TorchScorer:
         held += [] if self._movers is None else [self._movers.factors]
         return held if self.visible is None else [*held, self.visible]
 
-    def distances(self, embeddings: Tensor, shares: Tensor | None = None) -> Tensor:
-        """(B, P) float32 distances of (B, P, D) float32 embeddings."""
+    def distances(self, embeddings: Tensor) -> Tensor:
+        """(B, P) float32 distances of (B, P, D) float32 embeddings to the positions' own Gaussians."""
         with torch.inference_mode():
-            own = _distances(embeddings, self._mean, self._whitening)
-            if self._movers is None or self._rows is None or shares is None:
-                return own
-            mean, whitening = self._rows
-            return self._movers.judged(own, embeddings, shares, lambda by_rows: _distances(by_rows, mean, whitening))
+            return _distances(embeddings, self._mean, self._whitening)
+
+    def nearer(self, embeddings: Tensor, own: Tensor) -> Tensor | None:
+        """(B, P) the nearer of those and the distances to what moves; None without movers."""
+        if self._movers is None or self._rows is None:
+            return None
+        with torch.inference_mode():
+            return self._movers.nearer(own, _distances(self._movers.by_rows(embeddings), *self._rows))
 
     def scores(self, distances: Tensor, smoothing: Smoothing) -> Scores:
         """Scores of (B, h, w) distances of any kind."""
         return _scores(distances, smoothing, self.visible)
 
-    def __call__(self, embeddings: Tensor, shares: Tensor | None = None) -> Scores:
+    def __call__(self, embeddings: Tensor) -> Scores:
         """Scores of (B, P, D) float32 embeddings."""
-        with torch.inference_mode():
-            grids = self.distances(embeddings, shares).reshape(-1, *self.smoothing.grid)
-        return self.scores(grids, self.smoothing)
+        own = self.distances(embeddings)
+        nearer = self.nearer(embeddings, own)
+        return self._scores(own) if nearer is None else replace(self._scores(nearer), still=self._scores(own).cells)
+
+    def _scores(self, distances: Tensor) -> Scores:
+        return self.scores(distances.reshape(-1, *self.smoothing.grid), self.smoothing)
 
 
 def _matrices(gaussians: Gaussians, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
@@ -144,15 +151,26 @@ def _scores(grids: Tensor, smoothing: Smoothing, visible: Tensor | None) -> Scor
         return scores_of(smoothing.reference(grids), visible)
 
 
+def _scores_of_all(distances: Sequence[Tensor], parts: Sequence[ScoredPart]) -> list[Scores]:
+    """Scores of several cameras' (B, P) distances; those that are smoothed alike go together."""
+    scores: dict[int, Scores] = {}
+    for smoothing in {scorer.smoothing for scorer, _ in parts}:
+        alike = [place for place, (scorer, _) in enumerate(parts) if scorer.smoothing == smoothing]
+        grids = torch.cat([distances[place] for place in alike]).reshape(-1, *smoothing.grid)
+        joined = _scores(grids, smoothing, _visible([parts[place] for place in alike]))
+        scores.update(zip(alike, joined.split([parts[place][1] for place in alike]), strict=True))
+    return [scores[place] for place in range(len(parts))]
+
+
 def _visible(parts: Sequence[ScoredPart]) -> Tensor | None:
     """What the masks of several cameras leave, a picture for each of their frames; None where there is no mask."""
-    known = next((scorer.visible for scorer, _, _ in parts if scorer.visible is not None), None)
+    known = next((scorer.visible for scorer, _ in parts if scorer.visible is not None), None)
     if known is None:
         return None
     everything = torch.ones_like(known)
     return torch.cat(
         [
             (everything if scorer.visible is None else scorer.visible).expand(count, *known.shape)
-            for scorer, count, _ in parts
+            for scorer, count in parts
         ]
     )

@@ -269,7 +269,25 @@ def test_a_share_comes_back_to_half_a_step(shares: NDArray[np.float32]) -> None:
     assert np.abs(np.array(back) - shares).max() <= 0.5 / SHARE_STEPS + 1e-6
 
 
-def test_levels_and_shares_are_of_one_size() -> None:
+@pytest.mark.parametrize("name", ["shares", "still"])
+def test_all_planes_are_of_one_size(name: str) -> None:
+    plane = np.zeros((3, 4), np.uint8)
     with pytest.raises(ShapeError) as caught:
-        CoarseMap(np.zeros((3, 4), np.uint8), np.zeros((4, 3), np.uint8))
-    assert str(caught.value) == "the size of the shares of a coarse map is (4, 3), expected (3, 4)."
+        CoarseMap(plane, **{"shares": plane, "still": plane, name: plane.T})
+    assert str(caught.value) == "the size of a plane of a coarse map is (4, 3), expected (3, 4)."
+
+
+@given(
+    arrays(np.float32, (3, 4), elements=st.floats(0, 100, width=32)),
+    arrays(np.float32, (3, 4), elements=st.floats(0, 100, width=32)),
+    arrays(np.bool_, (3, 4)),
+)
+def test_what_counts_where_it_stays_has_levels_of_its_own_on_the_same_scale_and_0_under_a_mask(
+    scores: NDArray[np.float32], still: NDArray[np.float32], masked: NDArray[np.bool_]
+) -> None:
+    coarse = CoarseMap.of(scores, masked, None, still)
+    assert coarse.still is not None
+    assert coarse.still.dtype == np.uint8
+    assert coarse.levels.tolist() == CoarseMap.of(scores, masked).levels.tolist()
+    assert coarse.still.tolist() == np.where(masked, 0, CoarseMap.of(still).levels).tolist()
+    assert CoarseMap.of(scores, masked).still is None

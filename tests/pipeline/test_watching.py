@@ -275,10 +275,10 @@ def test_the_thumbnail_is_of_the_peak_however_late(model: Model, tmp_path: Path)
 
 
 def moving(frame: ScoredFrame, motion: float) -> ScoredFrame:
-    """The same by a model that knows motion: of the highest cells this share, of all others a tenth."""
+    """The same by a model that knows motion: of the highest cells this share, of all others a tenth; all of it stays."""
     levels = frame.coarse.levels
     shares = np.where(levels == levels.max(), np.uint8(round(motion * 255)), np.uint8(26))
-    return replace(frame, coarse=CoarseMap(levels, shares), motion=motion)
+    return replace(frame, coarse=CoarseMap(levels, shares, levels), motion=motion)
 
 
 @pytest.mark.parametrize("clocked", [True, False])
@@ -292,17 +292,16 @@ def test_every_frame_and_its_picture_say_how_much_is_motion(clocked: bool, model
         assert alone.motion is None
 
 
-def test_what_lingers_has_the_share_of_its_own_cell(model: Model, tmp_path: Path) -> None:
+def test_what_only_lingers_is_appearance_in_every_frame_and_in_its_event(model: Model, tmp_path: Path) -> None:
     half = replace(model, threshold=replace(model.threshold, lingering=0.5))
     with watcher_of(half, tmp_path) as watcher:
         for number in range(40):
-            frame = moving(scored(number, THING, score=0.7), 0.4)
-            # The frame's own highest, which moves on, has another share.
-            watched = watcher.add(replace(frame, score=0.701, motion=0.2))
-            assert watched.motion == (0.4 if watched.score > 1 else 0.2)
+            watched = watcher.add(moving(scored(number, THING, score=0.7), 0.4))
+            assert watched.scene is not None
+            assert watched.motion == watched.scene.motion == (0 if watched.score > 1 else 0.4)
         assert watched.score > 1
         (one,) = watcher.finish()
-    assert one.event.motion == 0.4
+    assert one.event.motion == 0
 
 
 def test_an_event_that_a_cooldown_held_back_has_its_clip(model: Model, tmp_path: Path) -> None:

@@ -2,8 +2,8 @@
 
 Every entry has the fields `v` (the version of the format), `head` (JSON) and, where there is something to carry,
 `data` (bytes): the RGB of a frame, the JPEG of a preview, the levels of a coarse map; a frame may have `motion` beside
-it, a coarse map `shares`. A small head in JSON costs a tenth of what as many fields of their own would. Sizes are
-checked against the head before memory is taken.
+it, a coarse map `shares` and `still`. A small head in JSON costs a tenth of what as many fields of their own would.
+Sizes are checked against the head before memory is taken.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from pipeline.parts import WHOLE, Parts
 from pipeline.types import CoarseMap, Geometry, Image, Motion, Size
 from workers.bus.heads import Fields, entry, finite, number, opened, refuse, size, whole
 from workers.bus.ids import numbers_of
-from workers.bus.planes import motion_in, said_of, shares_in
+from workers.bus.planes import coarse_in, motion_in, said_of
 
 __all__ = [
     "Drop",
@@ -142,9 +142,9 @@ class ScoreMessage:
         coarse: the anomaly map as alerting takes it.
         geometry: how the frame was made from the source's picture.
         model: digest of the model's file.
-        lingering: the model's threshold of what lingers, as a share of that of a moment.
+        lingering: the model's threshold of what lingers, in units of that of a moment.
         scoring_ms: time that the batch it was in took, divided by its frames.
-        parts: what of the score is appearance and what is motion; the coarse map has shares where they are known.
+        parts: what of the score is appearance and what is motion; the coarse map then has its other planes, too.
     """
 
     epoch: int
@@ -182,10 +182,11 @@ class ScoreMessage:
             "lingering": self.lingering,
             "scoring_ms": round(self.scoring_ms, 3),
         }
-        levels, shares = self.coarse.levels.tobytes(), self.coarse.shares
-        if shares is None:
+        levels, shares, still = self.coarse.levels.tobytes(), self.coarse.shares, self.coarse.still
+        if shares is None or still is None:
             return entry(head, levels)
-        return [*entry(head | asdict(self.parts), levels), "shares", shares.tobytes()]
+        planes = ["shares", shares.tobytes(), "still", still.tobytes()]
+        return [*entry(head | asdict(self.parts), levels), *planes]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +232,7 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
     if len(data) != grid[0] * grid[1]:
         refuse(f"its map has {len(data)} bytes, not {grid[0]} x {grid[1]}")
     levels = np.frombuffer(data, np.uint8).reshape(grid)
-    shares, parts = shares_in(head, fields, grid)
+    coarse, parts = coarse_in(head, fields, levels)
     peak = head.get("peak")
     if not (isinstance(peak, list) and len(peak) == 2):
         refuse("its peak is not a point")
@@ -250,7 +251,7 @@ def score_message(fields: Fields) -> ScoreMessage | Dropped | Ended:
         score=number(head, "score"),
         raw_score=number(head, "raw_score"),
         peak=(finite(peak[0], "peak"), finite(peak[1], "peak")),
-        coarse=CoarseMap(levels, shares),
+        coarse=coarse,
         geometry=geometry,
         model=str(head.get("model", ""))[:64],
         lingering=number(head, "lingering"),

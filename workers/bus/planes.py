@@ -1,7 +1,7 @@
 """What entries say of motion, in the head and in a field of its own.
 
-A frame: how many planes and frames, and the planes in `motion`. A score: its parts, and in `shares` how much of each
-cell of the coarse map is motion.
+A frame: how many planes and frames, and the planes in `motion`. A score: its parts, and of each cell of the coarse map
+in `shares` how much is motion, in `still` what counts where it stays.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.parts import WHOLE, Parts
-from pipeline.types import CELL_PX, PLANES, Motion, Size
+from pipeline.types import CELL_PX, PLANES, CoarseMap, Motion, Size
 from workers.bus.heads import Fields, Head, number, refuse, whole
 
-__all__ = ["motion_in", "said_of", "shares_in"]
+__all__ = ["coarse_in", "motion_in", "said_of"]
 
 
 def said_of(motion: Motion | None) -> dict[str, object]:
@@ -38,18 +38,23 @@ def motion_in(head: Head, fields: Fields, size: Size) -> Motion | None:
     return Motion(np.frombuffer(data, np.uint8).reshape(planes, height, width), frames)
 
 
-def shares_in(head: Head, fields: Fields, grid: Size) -> tuple[NDArray[np.uint8] | None, Parts]:
-    """The shares of a coarse map of (h, w) and the parts of its score; nothing of either for appearance alone.
+def coarse_in(head: Head, fields: Fields, levels: NDArray[np.uint8]) -> tuple[CoarseMap, Parts]:
+    """The coarse map of such levels, (h, w), and the parts of its score; of appearance alone where no more was sent.
 
     Raises:
         BusError: they are not what the head says.
     """
-    data = fields.get(b"shares")
-    if data is None:
-        return None, WHOLE
-    if len(data) != grid[0] * grid[1]:
-        refuse(f"its shares have {len(data)} bytes, not {grid[0]} x {grid[1]}")
+    if b"shares" not in fields:
+        return CoarseMap(levels), WHOLE
+    shares, still = (_plane(fields, name, levels.shape) for name in ("shares", "still"))
     appearance, motion = number(head, "appearance"), number(head, "motion")
     if min(appearance, motion) < 0:
         refuse("a part of its score is below 0")
-    return np.frombuffer(data, np.uint8).reshape(grid), Parts(appearance, motion)
+    return CoarseMap(levels, shares, still), Parts(appearance, motion)
+
+
+def _plane(fields: Fields, name: str, grid: tuple[int, ...]) -> NDArray[np.uint8]:
+    data = fields.get(name.encode(), b"")
+    if len(data) != grid[0] * grid[1]:
+        refuse(f"its plane of {name} has {len(data)} bytes, not {grid[0]} x {grid[1]}")
+    return np.frombuffer(data, np.uint8).reshape(grid)

@@ -24,7 +24,7 @@ USED_SHARE = 0.8
 # used_memory: frames 150 to 240, scores 420 to 550 bytes on Valkey 9.1 (libc) and Redis 7 (jemalloc). What motion adds
 # to a frame's head and names is 45.
 FRAME_EXTRA, SCORE_EXTRA = 300, 600
-# Scores with shares are too large to lie together: each has a node of the stream's tree to itself.
+# Scores with all their planes are too large to lie together: each has a node of the stream's tree to itself.
 NODE_BYTES = 100
 ALERT_BYTES = 1100  # 900 bytes of JSON take 930 to 1,030
 # JPEG of quality 80 (cv2.imencode) of every 20th frame at 480 lines, or the footage's own where those are fewer; the
@@ -102,7 +102,7 @@ def _preview_bytes(shown: Size) -> int:
 
 
 def _score_bytes(model: Size) -> int:
-    return _allocated(2 * _cells(model) + SCORE_EXTRA) + NODE_BYTES  # a level and a share each
+    return _allocated(3 * _cells(model) + SCORE_EXTRA) + NODE_BYTES  # a level, a share, and one of what stays each
 
 
 def _cells(model: Size) -> int:

@@ -30,21 +30,31 @@ ALL: Box = (0, 0, 20, 12)
 
 
 def painted(
-    things: Things, masked: NDArray[np.bool_] | None = None, shares: NDArray[np.float32] | None = None
+    things: Things,
+    masked: NDArray[np.bool_] | None = None,
+    shares: NDArray[np.float32] | None = None,
+    excused: Things | None = None,
 ) -> CoarseMap:
-    """A coarse map that shows things; where two lie over each other, the higher."""
-    scores = np.full(GRID, QUIET, np.float32)
-    for box, score in things.items():
-        place = scores[_slices(box)]
-        np.maximum(place, np.float32(score), out=place)
-    return CoarseMap.of(scores, masked, shares)
+    """A coarse map that shows things; where two lie over each other, the higher.
+
+    Args:
+        shares: how much of each cell is motion. Where that is less than half the cell shows appearance, which stays;
+            elsewhere what stays is the part of appearance, in the proportion that the share says.
+        excused: what movers excuse at a moment, and nobody where it stays.
+    """
+    scores = _drawn(np.full(GRID, QUIET, np.float32), things)
+    if shares is None and excused is None:
+        return CoarseMap.of(scores, masked)
+    moving = np.zeros(GRID, np.float32) if shares is None else shares
+    still = scores * np.minimum((1 - moving) / np.maximum(moving, 0.5), 1)
+    return CoarseMap.of(scores, masked, moving, _drawn(still, excused or {}))
 
 
 class Watch:
     """A tracker that is shown things, frame by frame; a chain of what it sees.
 
     Args:
-        shares: how much of each cell is motion, whatever it shows; may be exchanged between two frames.
+        shares, excused: as `painted` takes them, whatever it shows; may be exchanged between two frames.
     Attributes:
         time_s: of the next frame.
         changes: all so far.
@@ -59,9 +69,10 @@ class Watch:
         view: View = VIEW,
         masked: NDArray[np.bool_] | None = None,
         shares: NDArray[np.float32] | None = None,
+        excused: Things | None = None,
     ) -> None:
         self._tracker = EventTracker(policy or Policy(), view)
-        self._fps, self._masked, self.shares = fps, masked, shares
+        self._fps, self._masked, self.shares, self.excused = fps, masked, shares, excused
         self._index = 0
         self.time_s = 0.0
         self.changes: list[Change] = []
@@ -79,7 +90,7 @@ class Watch:
 
     def at(self, time_s: float, things: Things | None = None) -> Self:
         """Show one frame."""
-        coarse = painted(things or {}, self._masked, self.shares)
+        coarse = painted(things or {}, self._masked, self.shares, self.excused)
         shown = coarse.levels != CoarseMap.MASKED
         score = max([QUIET, *(score for box, score in (things or {}).items() if shown[_slices(box)].any())])
         self.observed(self._index, time_s, score, coarse)
@@ -112,6 +123,13 @@ class Watch:
     def told(self) -> list[tuple[ChangeKind, str]]:
         """What became of which event so far."""
         return [(change.kind, change.event.id) for change in self.changes]
+
+
+def _drawn(scores: NDArray[np.float32], things: Things) -> NDArray[np.float32]:
+    for box, score in things.items():
+        place = scores[_slices(box)]
+        np.maximum(place, np.float32(score), out=place)
+    return scores
 
 
 def _slices(box: Box) -> tuple[slice, slice]:

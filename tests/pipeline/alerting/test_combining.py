@@ -9,10 +9,11 @@ from pipeline.alerting.combining import Combiner
 from pipeline.alerting.tracker import View
 from pipeline.lingering import LINGERING_S
 from pipeline.types import CoarseMap, EndReason, Event
-from tests.pipeline.alerting.painting import GRID, PERSON, SOURCE, VIEW, Things, Watch, painted
+from tests.pipeline.alerting.painting import CAR, GRID, PERSON, SOURCE, VIEW, Things, Watch, painted
 
 # What stays is anomalous from half of what a moment takes.
 HALF = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
+DOUBLE = View("gate", 7, VIEW.geometry, SOURCE, lingering=2.0)
 BAG: Things = {(9, 8, 2, 2): 0.7}
 # A step of a coarse map.
 STEP = 2 ** (1 / 28)
@@ -113,3 +114,73 @@ def test_what_is_0_stays_0_however_long() -> None:
     for number in range(40):
         combined = combiner.add(number / 5, 0.05, coarse)
     assert (combined.score, int(combined.levels.max())) == (0.05, 0)
+
+
+# What stays is judged by distances of its own
+
+
+@pytest.mark.parametrize(("view", "own"), [(HALF, 0.7), (VIEW, 1.4), (DOUBLE, 2.8)])
+def test_what_movers_excuse_at_a_moment_is_an_event_where_it_stays(view: View, own: float) -> None:
+    watch = Watch(view=view, excused={}).show(10)
+    watch.excused = {(9, 8, 2, 2): own}
+    watch.show(LINGERING_S + 1)
+    assert watch.told == []
+    assert watch.show(0.2).told != []
+    watch.show(30).excused = {}
+    (event,) = events(watch)
+    assert (event.begin_s, event.box, event.motion) == (10 + LINGERING_S, (45, 40, 10, 10), 0)
+    assert event.end_s == pytest.approx(10 + LINGERING_S + 1 + 30)
+    assert 1.4 / STEP <= event.score <= 1.4 * STEP**2
+
+
+@pytest.mark.parametrize("view", [HALF, VIEW, DOUBLE])
+def test_whoever_walks_and_is_excused_at_every_moment_is_no_event(view: View) -> None:
+    watch = Watch(view=view)
+    for number in range(100):
+        watch.excused = {(number // 5, 4, 2, 5): 9.0}
+        watch.show(0.2)
+        assert watch.seen.combined.score < 1
+    watch.excused = {}
+    assert events(watch) == []
+
+
+@pytest.mark.parametrize(("own", "found"), [(1.9, 0), (2.1, 1)])
+def test_what_stays_may_take_more_than_a_moment(own: float, found: int) -> None:
+    watch = Watch(view=DOUBLE, excused={(9, 8, 2, 2): own}).show(60)
+    assert len(events(watch)) == found
+
+
+def test_what_takes_more_to_stay_counts_by_the_moment_all_the_same() -> None:
+    watch = Watch(view=DOUBLE, excused={}).show(3).show(20, {PERSON: 1.5})
+    assert watch.seen.combined.score == 1.5
+    assert int(watch.seen.combined.still.max()) == int(watch.seen.combined.levels.max()) - 28
+    (event,) = events(watch)
+    assert (event.begin_s, event.score, event.motion) == (3.0, 1.5, 0)
+
+
+@pytest.mark.parametrize("lingering", [1.0, 2.0])
+def test_where_the_same_distances_take_no_less_to_stay_nothing_is_looked_for(lingering: float) -> None:
+    combiner = Combiner(lingering, 2.0)
+    for number in range(40):
+        combined = combiner.add(number / 5, 5.0, painted({PERSON: 5.0}))
+    assert (combined.score, int(combined.still.max()), combiner.state()) == (5.0, 0, [])
+
+
+def test_what_lingers_is_never_below_the_scale() -> None:
+    combiner = Combiner(8.0, 2.0)
+    for number in range(40):
+        still = combiner.add(number / 5, 0.3, painted({}, excused={PERSON: 16.0, CAR: 0.9})).still
+    # An eighth is three doublings, and 0.9 is fewer above the least of the scale.
+    assert (int(still[4, 3]), int(still[7, 15])) == (CoarseMap.level(2), 0)
+    assert set(still.ravel().tolist()) == {CoarseMap.level(2), 0}
+
+
+def test_what_stays_under_a_mask_does_not_linger_whatever_was_sent_of_it() -> None:
+    levels, combiner = np.full(GRID, CoarseMap.MASKED, np.uint8), Combiner(0.5, 2.0)
+    levels[:, :5] = 30
+    coarse = CoarseMap(levels, np.zeros(GRID, np.uint8), np.full(GRID, 60, np.uint8))
+    for number in range(40):
+        combined = combiner.add(number / 5, 0.26, coarse)
+    assert set(combined.still[:, :5].ravel().tolist()) == {60 + 28}
+    assert not combined.still[:, 5:].any()
+    assert not combined.levels[:, 5:].any()

@@ -59,7 +59,7 @@ def films(draw: st.DrawFn) -> Film:
             inside = (abs(columns - x) <= size[0]) & (abs(rows - y) <= size[1])
             picture[inside & (source.uniform(size=GRID) < 0.9)] = source.choice([60, 80, 86, 100, 252])
         levels.append(np.where(masked, np.uint8(MASKED), picture))
-    lingering = draw(st.sampled_from([1.0, 0.5]))
+    lingering = draw(st.sampled_from([1.0, 0.5, 1.5]))
     return Film(draw(POLICIES), lingering, tuple(times_s.tolist()), tuple(levels))
 
 

@@ -1,4 +1,4 @@
-"""How much of an event was motion: the share at its highest cell, in the frame of its peak."""
+"""How much of an event was motion: the share at its highest cell, in the frame of its peak; nothing of what lingers."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from tests.pipeline.alerting.test_storing import frames_of
 
 # Steps of 1/255 that have no rounding.
 MOVES, STANDS, BOTH, LITTLE = 0.8, 0.2, 0.6, 0.4
+# What stays is anomalous from half of what a moment takes.
+HALF = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
 
 
 def halves(left: float, right: float) -> NDArray[np.float32]:
@@ -48,31 +50,46 @@ def test_an_event_has_the_share_of_its_peak_and_not_that_of_another_frame() -> N
     assert (event.peak_s, event.score, event.motion) == (2.0, 3.0, MOVES)
 
 
-def test_what_is_raised_because_it_lingers_has_the_share_of_the_frame_it_is_seen_in() -> None:
-    half = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
+def test_what_is_raised_because_it_lingers_is_appearance() -> None:
     bag: Things = {(14, 8, 2, 2): 0.7}
-    watch = Watch(view=half, shares=halves(MOVES, STANDS)).show(LINGERING_S, bag)
-    assert watch.seen.combined.score == 0.7
+    watch = Watch(view=HALF, shares=halves(MOVES, STANDS)).show(LINGERING_S, bag)
+    assert (watch.seen.combined.score, watch.seen.combined.motion) == (0.7, STANDS)
     watch.shares = halves(MOVES, LITTLE)
     watch.show(0.2, bag)
     assert watch.seen.combined.score > 1
-    assert watch.seen.combined.motion == LITTLE
+    assert watch.seen.combined.motion == 0
     (event,) = watch.show(10, bag).show(10).end()
-    assert event.motion == LITTLE
+    assert event.motion == 0
+
+
+def test_what_is_seen_at_once_and_stays_has_its_share_until_staying_raises_it() -> None:
+    watch = Watch(view=HALF, shares=halves(STANDS, STANDS)).show(3).show(LINGERING_S, {CAR: 2.0})
+    opened = watch.changes[-1].event
+    assert (opened.score, opened.motion) == (2.0, STANDS)
+    (event,) = watch.show(10, {CAR: 2.0}).show(5).end()
+    assert (event.peak_s, event.motion) == (3 + LINGERING_S, 0)
+
+
+def test_what_lingers_on_is_appearance_although_something_fainter_moves_before_it() -> None:
+    bag: Things = {(14, 8, 2, 2): 0.9}
+    watch = Watch(view=HALF, shares=halves(STANDS, STANDS)).show(20, bag)
+    # By appearance the cells are at 0.9 all the time: 0.9 = 1.35 * (1 - 0.6) / 0.6. What lingers is at 1.8.
+    watch.shares = halves(STANDS, BOTH)
+    watch.show(0.4, {(14, 8, 2, 2): 1.35})
+    assert 1.7 < watch.seen.combined.score < 1.9
+    assert (watch.seen.combined.motion, watch.seen.combined.peak_cell) == (0, (14, 8))
 
 
 def test_what_keeps_moving_in_one_place_is_no_longer_unusual_for_that() -> None:
-    half = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
     tree: Things = {(14, 8, 2, 2): 0.7}
-    watch = Watch(view=half, shares=halves(STANDS, MOVES)).show(20, tree)
+    watch = Watch(view=HALF, shares=halves(STANDS, MOVES)).show(20, tree)
     assert watch.seen.combined.score == 0.7
     assert watch.end() == []
 
 
 def test_what_looks_unusual_for_long_lingers_while_something_moves_before_it() -> None:
-    half = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
     # By appearance the cell is at 0.7 all the time: 0.7 = 1.05 * (1 - 0.6) / 0.6.
-    watch = Watch(view=half, shares=halves(STANDS, STANDS)).show(3, {(14, 8, 2, 2): 0.7})
+    watch = Watch(view=HALF, shares=halves(STANDS, STANDS)).show(3, {(14, 8, 2, 2): 0.7})
     watch.shares = halves(STANDS, BOTH)
     watch.show(0.4, {(14, 8, 2, 2): 1.05})
     watch.shares = halves(STANDS, STANDS)
@@ -80,12 +97,11 @@ def test_what_looks_unusual_for_long_lingers_while_something_moves_before_it() -
     assert 1.3 < watch.seen.combined.score < 1.5
 
 
-def test_a_bag_beside_somebody_who_moves_keeps_a_share_of_its_own() -> None:
-    half = View("gate", 7, VIEW.geometry, SOURCE, lingering=0.5)
+def test_a_bag_beside_somebody_who_moves_has_nothing_of_that() -> None:
     bag: Things = {(14, 8, 2, 2): 0.7}
-    watch = Watch(view=half, shares=halves(MOVES, STANDS)).show(20, {**bag, PERSON: 3.0})
+    watch = Watch(view=HALF, shares=halves(MOVES, STANDS)).show(20, {**bag, PERSON: 3.0})
     assert sorted((event.motion, event.box) for event in watch.end()) == [
-        (STANDS, (70, 40, 10, 10)),
+        (0.0, (70, 40, 10, 10)),
         (MOVES, (10, 15, 10, 20)),
     ]
 
@@ -127,21 +143,25 @@ def test_masked_cells_say_nothing() -> None:
 
 @settings(deadline=None, max_examples=60)
 @given(films())
-def test_every_event_has_a_share_of_a_cell_in_its_frame(film: Film) -> None:
+def test_every_event_has_a_share_of_a_cell_in_its_frame_or_is_of_what_lingers(film: Film) -> None:
     tracker, frames = EventTracker(film.policy, View("gate", 3, GEOMETRY, (97, 161), film.lingering)), frames_of(film)
     changes = [change for frame in frames for change in tracker.observe(frame).changes]
     for event in [change.event for change in (*changes, *tracker.finish())]:
         (frame,) = [one for one in frames if one.time_s == event.peak_s]
         assert frame.coarse.shares is not None
-        assert event.motion in (frame.coarse.shares[frame.coarse.levels != CoarseMap.MASKED] / 255).tolist()
+        seen = frame.coarse.levels != CoarseMap.MASKED
+        lingers = event.score > frame.coarse.scores().max() or event.motion == 0
+        assert event.motion in ([0.0] if lingers else (frame.coarse.shares[seen] / 255).tolist())
 
 
 @pytest.mark.parametrize("lingering", [1.0, 0.5])
-def test_a_combined_frame_keeps_the_shares_as_they_are(lingering: float) -> None:
+def test_a_combined_frame_keeps_the_shares_of_all_but_what_lingers(lingering: float) -> None:
     combiner, shares = Combiner(lingering, 2.0), halves(MOVES, STANDS)
+    coarse = painted({(9, 9, 2, 2): 0.7}, None, shares)
     for number in range(40):
-        coarse = painted({(9, 9, 2, 2): 0.7}, None, shares)
         combined = combiner.add(number / 5, 0.7, coarse, MOVES)
     assert combined.shares is not None
     assert coarse.shares is not None
-    assert combined.shares.tolist() == coarse.shares.tolist()
+    # Of the left half less than a third is appearance, of the right one all that shows: there it lingers.
+    lingers = shares == np.float32(STANDS) if lingering < 1 else np.zeros(GRID, bool)
+    assert combined.shares.tolist() == np.where(lingers, 0, coarse.shares).tolist()

@@ -14,13 +14,15 @@ from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError, ModelError
 from pipeline.model.blocks import TAIL, Block, Peaks
-from pipeline.model.calibration import QUANTILE
+from pipeline.model.calibration import FOREIGN_MOTION, LEAST_MOTION, QUANTILE
 from pipeline.model.calibration import calibrated as calibrated_in
 from pipeline.model.threshold import Threshold
 from pipeline.policy import Policy
 
 HOUR_S, DAY_S = 3600.0, 86400.0
 POLICY = Policy()
+# Seconds of footage, and the share that is left of what first seconds add.
+FADES = [(3.0, 1.0), (10.0, 1.0), (60.0, 0.534), (HOUR_S, 0.1275), (DAY_S, 0.0419)]
 
 
 def footage_block(seed: int = 0, *, seconds: float = 6 * HOUR_S, model_frames: int = 10**6, peaks: int = 40) -> Block:
@@ -99,12 +101,44 @@ def test_motion_is_never_raised_to_more_than_1_nor_to_less_than_a_quarter(
     assert calibrated([moving_block(1, usual=usual)], 10, 24.0).powers == (power, power)
 
 
+def nothing_moves(block: Block) -> Block:
+    return replace(block, motion=(Peaks((0.0,) * 40), Peaks((0.4, 0.2))))
+
+
 def test_where_nothing_moves_motion_is_unusual_from_three_deviations_on() -> None:
     block = moving_block(1)
-    still = replace(block, motion=(Peaks((0.0,) * 40), Peaks((0.4, 0.2))))
-    threshold = calibrated([still], 10, 24.0)
+    threshold = calibrated([nothing_moves(block)], 10, 24.0)
     assert threshold.motion == (3.0, 3.0)
     assert threshold.value == calibrated([block], 10, 24.0).value
+
+
+@pytest.mark.parametrize(("seconds", "share"), FADES)
+def test_in_the_first_seconds_motion_takes_more_to_be_unusual_and_that_fades(seconds: float, share: float) -> None:
+    short = replace(moving_block(1), seconds=seconds)
+    floor = max(LEAST_MOTION, FOREIGN_MOTION * share)
+    assert calibrated([nothing_moves(short)], 10).motion == pytest.approx((floor, floor), rel=1e-3)
+    # What has been seen to move faster counts all the same.
+    levels = (4 * FOREIGN_MOTION, 0.5)
+    fast = replace(short, motion=tuple(Peaks((level,) * 40, 0.5) for level in levels))
+    speed, direction = calibrated([fast], 10).motion
+    assert speed >= levels[0]
+    assert direction == pytest.approx(floor, rel=1e-3)
+
+
+@pytest.mark.parametrize("times", [0.5, 1.0, 1.5])
+def test_what_stays_may_take_more_than_a_moment_where_movers_excuse_moments(times: float) -> None:
+    block = moving_block(1)
+    block = replace(block, lingering=tuple(times * peak for peak in block.tail))
+    threshold = calibrated([block], 10, 24.0)
+    # A third is for appearance: a quarter of that for moments, the rest for what stays.
+    alone = [
+        calibrated([replace(block, tail=tail, lingering=(), motion=())], 10, asked)
+        for tail, asked in ((block.tail, 2.0), (block.lingering, 6.0))
+    ]
+    assert threshold.value == alone[0].value
+    assert threshold.value * threshold.lingering == pytest.approx(alone[1].value)
+    assert (threshold.lingering > 1) == (times > 1)
+    assert threshold.expected_a_day == pytest.approx(24, rel=0.01)
 
 
 def test_frames_too_far_apart_for_anything_to_be_seen_moving_have_a_threshold_of_motion_all_the_same() -> None:
@@ -256,9 +290,7 @@ def test_a_frozen_picture_is_promised_no_less_than_its_length_can_speak_of(score
     assert threshold.value < 2
 
 
-@pytest.mark.parametrize(
-    ("seconds", "share"), [(3.0, 1.0), (10.0, 1.0), (60.0, 0.534), (HOUR_S, 0.1275), (DAY_S, 0.0419)]
-)
+@pytest.mark.parametrize(("seconds", "share"), FADES)
 def test_no_threshold_lies_below_a_share_of_the_distance_of_another_place_that_fades(
     seconds: float, share: float
 ) -> None:

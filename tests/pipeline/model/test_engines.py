@@ -15,7 +15,7 @@ from pipeline.errors import ConfigError
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, EngineKind, Hardware, build_engine, choose_hardware
 from pipeline.model.gaussians import Gaussians, Moments
-from pipeline.model.padim import Model, Scores
+from pipeline.model.padim import Model, Scores, scores_of
 from pipeline.model.settings import Precision, Settings
 from pipeline.model.smoothing import Smoothing
 from pipeline.process import available_cores
@@ -265,62 +265,91 @@ class TestCuda:
         assert relative_error(found.cpu(), exact.distances(embeddings)) <= 1e-4
 
 
+def strangers(engine: Engine) -> Tensor:
+    """Embeddings of six frames in which somebody walks; in the first three he is where nothing like it was."""
+    frames = walked(6, seed=7)[0]
+    frames[:3] = np.roll(frames[:3], -8, axis=1)
+    return engine.embed(frames)
+
+
+@pytest.mark.parametrize("by", [REFERENCE, PACKED, replace(PACKED, threads=1)], ids=["torch", "openvino", "one"])
 def test_distances_with_movers_are_those_of_the_reference_on_every_engine(
-    network: EmbeddingNetwork, engine: Engine, moving_model: Model
+    network: EmbeddingNetwork, engine: Engine, moving_model: Model, by: Hardware
 ) -> None:
     gaussians, movers, smoothing = moving_model.gaussians, moving_model.movers, moving_model.smoothing
     assert movers is not None
-    frames = walked(6, seed=7)[0]
-    frames[:3] = np.roll(frames[:3], -8, axis=1)  # where nothing like it was
-    embeddings = engine.embed(frames)
+    embeddings = strangers(engine)
     own = gaussians.distances(embeddings)
-    by_rows, shares = movers.gaussians.distances(movers.by_rows(embeddings)), torch.ones(6, *smoothing.grid)
-    exact = movers.nearer(own, by_rows, shares.flatten(1))
+    exact = movers.nearer(own, movers.gaussians.distances(movers.by_rows(embeddings)))
     assert bool((exact < 0.9 * own).any())
     assert bool((exact == own).any())
-    for hardware in (REFERENCE, PACKED, replace(PACKED, threads=1)):
-        scorer = build_engine(network, (48, 64), hardware, Precision.FLOAT32).scorer(gaussians, smoothing, None, movers)
-        assert relative_error(scorer.distances(embeddings, shares), exact) <= 1e-4
-        assert relative_error(scorer.distances(embeddings), own) <= 1e-4  # nothing is known to move
-        maps = scorer(embeddings, shares).maps
-        assert relative_error(maps, smoothing.reference(exact.reshape(-1, *smoothing.grid))) <= 1e-4
+    scorer = build_engine(network, (48, 64), by, Precision.FLOAT32).scorer(gaussians, smoothing, None, movers)
+    assert relative_error(scorer.distances(embeddings), own) <= 1e-4
+    nearer = scorer.nearer(embeddings, own)
+    assert nearer is not None
+    assert relative_error(nearer, exact) <= 1e-4
+    found = scorer(embeddings)
+    assert relative_error(found.maps, smoothing.reference(exact.reshape(-1, *smoothing.grid))) <= 1e-4
+    stays = scores_of(smoothing.reference(own.reshape(-1, *smoothing.grid)), None)
+    assert found.still is not None
+    np.testing.assert_allclose(found.still, stays.cells, rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize("kind", EngineKind)
-def test_frames_in_which_nothing_moves_keep_their_own_distances(
-    network: EmbeddingNetwork, moving_model: Model, kind: EngineKind
+@pytest.mark.parametrize("masked", [False, True])
+def test_movers_excuse_a_moment_and_nothing_that_stays(
+    network: EmbeddingNetwork, moving_model: Model, kind: EngineKind, masked: bool
 ) -> None:
-    gaussians, movers, smoothing = moving_model.gaussians, moving_model.movers, moving_model.smoothing
-    assert movers is not None
+    gaussians, smoothing, mask = moving_model.gaussians, moving_model.smoothing, None
+    assert moving_model.movers is not None
+    if masked:
+        mask = np.zeros((48, 64), bool)
+        mask[:, :24] = True
     engine = build_engine(network, (48, 64), replace(REFERENCE, kind=kind), Precision.FLOAT32)
-    scorer = engine.scorer(gaussians, smoothing, None, movers)
-    embeddings, still, moving = engine.embed(walked(7, seed=7)[0]), [0, 3, 4], [1, 2, 5, 6]
-    shares = torch.rand(7, *smoothing.grid, generator=torch.Generator().manual_seed(0))
-    shares[still] = 0
-    own, found = scorer.distances(embeddings), scorer.distances(embeddings, shares)
-    assert torch.equal(found[still], own[still])
-    assert bool((found[moving] < own[moving]).any())
-    assert relative_error(found[moving], scorer.distances(embeddings[moving], shares[moving])) <= 1e-5
-    # Movers that would spoil whatever is held against them are not asked where nothing moves.
-    spoiled = replace(movers, factors=torch.full_like(movers.factors, torch.nan))
-    asked = engine.scorer(gaussians, smoothing, None, spoiled).distances(embeddings, shares)
-    assert torch.equal(asked[still], own[still])
-    assert bool(asked[moving].isnan().all())
+    embeddings, factors = strangers(engine), torch.zeros_like(moving_model.movers.factors)
+    alone = engine.scorer(gaussians, smoothing, mask)
+    own = alone(embeddings)
+    assert (own.still, alone.nearer(embeddings, alone.distances(embeddings))) == (None, None)
+    some = engine.scorer(gaussians, smoothing, mask, moving_model.movers)(embeddings)
+    # Movers that are near to everything leave nothing of a moment.
+    everything = engine.scorer(gaussians, smoothing, mask, replace(moving_model.movers, factors=factors))(embeddings)
+    assert (some.cells <= own.cells).all()
+    assert (some.cells < 0.9 * own.cells).any()
+    assert not everything.maps.any()
+    assert not everything.raw_scores.any()
+    for found in (some, everything):
+        assert found.still is not None
+        assert np.array_equal(found.still, own.cells)
+    assert own.cells[:, :, :3].any() != masked
 
 
-def test_a_camera_scores_the_same_beside_one_in_which_something_moves(
-    network: EmbeddingNetwork, moving_model: Model
+@pytest.mark.parametrize("by", [REFERENCE, PACKED], ids=["torch", "openvino"])
+def test_cameras_with_and_without_movers_score_together_as_alone(
+    network: EmbeddingNetwork, moving_model: Model, by: Hardware
 ) -> None:
     gaussians, movers, smoothing = moving_model.gaussians, moving_model.movers, moving_model.smoothing
-    engine = build_engine(network, (48, 64), PACKED, Precision.FLOAT32)
-    scorer = engine.scorer(gaussians, smoothing, None, movers)
-    embeddings, shares = engine.embed(walked(7, seed=7)[0]), torch.ones(7, *smoothing.grid)
-    shares[[0, 1, 2, 5]] = 0  # the first camera sees nothing move, the second something in three of four frames
-    together = engine.score(embeddings, [(scorer, 3, shares[:3]), (scorer, 4, shares[3:])])
-    for found, part in zip(together, (slice(0, 3), slice(3, 7)), strict=True):
-        alone = scorer(embeddings[part], shares[part])
-        assert torch.equal(found.maps, alone.maps)
-        assert np.array_equal(found.raw_scores, alone.raw_scores)
+    engine = build_engine(network, (48, 64), by, Precision.FLOAT32)
+    mask = np.zeros((48, 64), bool)
+    mask[:20, 30:] = True
+    less = replace(smoothing, sigma_px=2.0)
+    scorers = [
+        engine.scorer(gaussians, smoothing, None, movers),
+        engine.scorer(gaussians, smoothing, mask),
+        engine.scorer(gaussians, less, None, movers),
+        engine.scorer(gaussians, smoothing, mask, movers),
+        engine.scorer(gaussians, less, None),
+    ]
+    counts, embeddings = [2, 1, 1, 3, 2], engine.embed(walked(9, seed=7)[0])
+    together = engine.score(embeddings, list(zip(scorers, counts, strict=True)))
+    for scorer, own, found in zip(scorers, torch.split(embeddings, counts), together, strict=True):
+        alone = scorer(own)
+        assert (found.still is None, found.shares) == (alone.still is None, None)
+        for name in ("maps", "raw_scores", "cells", "still"):
+            if name != "still" or alone.still is not None:
+                # torch sums in another order where the batch has another size.
+                tolerance = 1e-5 if by is REFERENCE else 0
+                np.testing.assert_allclose(getattr(found, name), getattr(alone, name), rtol=tolerance, atol=tolerance)
+    assert [scores.still is None for scores in together] == [False, True, False, False, True]
 
 
 @pytest.mark.parametrize("kind", EngineKind)

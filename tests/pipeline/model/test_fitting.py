@@ -8,7 +8,7 @@ import torch
 
 from pipeline.errors import ModelError
 from pipeline.model import fitting
-from pipeline.model.calibration import QUANTILE, calibrated
+from pipeline.model.calibration import FADING, FIRST_S, FOREIGN_MOTION, QUANTILE, calibrated
 from pipeline.model.embedding import EmbeddingNetwork, network_of
 from pipeline.model.engine import Engine, EngineKind, Hardware, build_engine
 from pipeline.model.fitting import Fitter
@@ -199,7 +199,19 @@ def test_motion_leaves_what_is_learned_of_places_as_it_is(
     # Nobody was seen to move: how movers look is not known, and any motion is news.
     assert without.has_motion
     assert without.movers is None
-    assert without.threshold.motion == (3.0, 3.0)
+    faded = FOREIGN_MOTION * (FIRST_S / without.threshold.held_out_s) ** FADING
+    assert without.threshold.motion == pytest.approx((faded, faded))
+
+
+def test_held_out_frames_are_judged_by_movers_at_a_moment_and_by_their_places_where_they_stay(
+    network: EmbeddingNetwork, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.model.movers.WIDER", 1e-3)  # movers excuse whatever there is
+    found, without = (moving_fit(network, engine, slice(0, FRAMES), known=known) for known in (True, False))
+    for block, own in zip(found.blocks, without.blocks, strict=True):
+        assert block.tail[0] < 0.01 * own.tail[0]
+        assert block.lingering == pytest.approx(own.lingering, rel=1e-6)
+        assert block.lingering
 
 
 def test_pictures_without_a_clock_have_no_motion(network: EmbeddingNetwork, engine: Engine, footage: Image) -> None:

@@ -53,11 +53,26 @@ def test_a_frame_has_the_share_of_the_cell_with_its_highest_score(model: Model, 
         assert (without.motion, without.coarse.shares) == (None, None)
 
 
-def test_scores_are_split_with_their_shares(model: Model, engine: Engine) -> None:
+def test_what_counts_where_it_stays_is_in_units_of_the_threshold_too(model: Model, engine: Engine) -> None:
+    mask: NDArray[np.bool_] = np.zeros(SIZE, bool)
+    mask[:, :20] = True
+    masked = replace(model, motion=None, mask=mask)
+    plain = Detector(masked, engine).score(pictures(2, seed=6))
+    still = 3 * plain.cells + np.float32(masked.threshold.value)
+    for number, result in enumerate(results_of(masked, replace(plain, still=still), [(96, 128)] * 2)):
+        assert result.coarse.still is not None
+        expected = CoarseMap.of(still[number] / np.float32(masked.threshold.value)).levels
+        assert not result.coarse.still[:, :2].any()
+        assert result.coarse.still[:, 2:].tolist() == expected[:, 2:].tolist()
+        assert expected.min() > 0
+    assert [result.coarse.still for result in results_of(masked, plain, [(96, 128)] * 2)] == [None, None]
+
+
+@pytest.mark.parametrize("name", ["shares", "still"])
+def test_scores_are_split_with_all_that_is_of_their_cells(model: Model, engine: Engine, name: str) -> None:
     plain = Detector(replace(model, motion=None), engine).score(pictures(3, seed=6))
-    shares = np.random.default_rng(1).random(plain.cells.shape, np.float32)
-    first, rest = replace(plain, shares=shares).split([1, 2])
-    assert first.shares is not None
-    assert rest.shares is not None
-    assert (first.shares.tolist(), rest.shares.tolist()) == (shares[:1].tolist(), shares[1:].tolist())
-    assert [part.shares for part in plain.split([1, 2])] == [None, None]
+    cells = np.random.default_rng(1).random(plain.cells.shape, np.float32)
+    both = replace(plain, shares=cells) if name == "shares" else replace(plain, still=cells)
+    first, rest = (getattr(part, name) for part in both.split([1, 2]))
+    assert (first.tolist(), rest.tolist()) == (cells[:1].tolist(), cells[1:].tolist())
+    assert [getattr(part, name) for part in plain.split([1, 2])] == [None, None]

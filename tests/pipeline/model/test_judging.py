@@ -95,6 +95,21 @@ def test_shares_say_how_much_is_motion(judged: Model) -> None:
     assert not nothing.maps.any()
 
 
+def test_what_counts_where_it_stays_is_appearance_without_motion(judged: Model) -> None:
+    appearance, moving = scores(7), [scores(8, scale=2.0), scores(9, scale=3.0)]
+    both, motion = joined(appearance, moving, judged)
+    assert both.still is not None
+    assert np.array_equal(both.still, appearance.cells)
+    assert (both.still < both.cells).any()
+    assert motion.still is None
+    # By distances of its own, where movers excuse some of the moment.
+    still = 2 * appearance.cells
+    excused, _ = joined(replace(appearance, still=still), moving, judged)
+    assert excused.still is not None
+    assert np.array_equal(excused.still, still)
+    assert np.array_equal(excused.cells, both.cells)
+
+
 def test_what_it_was_given_stays_as_it_was(judged: Model) -> None:
     appearance, speed, direction = scores(10), scores(11), scores(12)
     before = [kind.maps.clone() for kind in (appearance, speed, direction)]

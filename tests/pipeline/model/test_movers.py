@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from pipeline.model.movers import EPSILON, LEAST_EACH, NEWS_S, PRIOR, REACH, ROW_PX, WIDER, MoverMoments, Movers
+from pipeline.model.movers import EPSILON, LEAST_EACH, NEWS_S, PRIOR, ROW_PX, WIDER, MoverMoments, Movers
 from pipeline.types import Size
 
 GRID: Size = (6, 9)
@@ -53,8 +53,7 @@ def movers_of(found: MoverMoments) -> Movers:
 
 
 def distances_to(movers: Movers, embeddings: Tensor, own: Tensor) -> Tensor:
-    by_rows = movers.gaussians.distances(movers.by_rows(embeddings))
-    return movers.nearer(own, by_rows, torch.ones_like(own))
+    return movers.nearer(own, movers.gaussians.distances(movers.by_rows(embeddings)))
 
 
 def expected_distances(embeddings: Tensor, learned: tuple[Tensor, Tensor]) -> Doubles:
@@ -138,7 +137,7 @@ def test_below_the_least_that_tells_how_movers_look_there_are_none() -> None:
     assert MoverMoments.empty(GRID, DIMS).movers(GRID_PX) is None
 
 
-def test_nearer_is_never_farther_than_a_positions_own_distance_and_never_nearer_than_either() -> None:
+def test_the_nearer_of_both_distances_counts_everywhere() -> None:
     movers, (later, _) = movers_of(moments(some(60, 11))), some(9, 12)
     own = torch.from_numpy(np.random.RandomState(1).gamma(2, 2, (9, GRID[0] * GRID[1])).astype(np.float32))
     alone = distances_to(movers, later, torch.full_like(own, 1e6))
@@ -146,35 +145,6 @@ def test_nearer_is_never_farther_than_a_positions_own_distance_and_never_nearer_
     assert torch.equal(found, torch.minimum(own, alone))
     assert bool((found < own).any())
     assert bool((found == own).any())
-
-
-def test_where_nothing_moves_about_the_own_distance_is_what_counts() -> None:
-    movers, own = movers_of(moments(some(60, 11))), torch.full((2, GRID[0] * GRID[1]), 1e6)
-    # However near what moves is: it moves in the first column of one frame.
-    shares = torch.zeros(2, *GRID)
-    shares[1, :, 0] = 1e-6
-    found = movers.nearer(own, torch.zeros(2 * GRID[1], GRID[0]), shares.flatten(1)).reshape(2, *GRID)
-    assert torch.equal(found[0], own[0].reshape(GRID))
-    assert torch.equal(found[1, :, REACH + 1 :], own[1].reshape(GRID)[:, REACH + 1 :])
-    assert not found[1, :, : REACH + 1].any()
-
-
-def test_frames_in_which_nothing_moves_are_not_held_against_movers() -> None:
-    movers, (later, shares) = movers_of(moments(some(60, 11))), some(5, 12)
-    shares[[0, 3, 4]] = 0
-    own, asked = torch.full((5, GRID[0] * GRID[1]), 1e6), list[Tensor]()
-
-    def distances(by_rows: Tensor) -> Tensor:
-        asked.append(by_rows)
-        return movers.gaussians.distances(by_rows)
-
-    found = movers.judged(own, later, shares, distances)
-    assert torch.equal(asked[0], movers.by_rows(later[1:3]))
-    moving = movers.nearer(own[1:3], movers.gaussians.distances(asked[0]), shares[1:3].flatten(1))
-    assert torch.equal(found, torch.cat([own[:1], moving, own[3:]]))
-    assert bool((moving < 1e6).all())
-    assert movers.judged(own, later, torch.zeros_like(shares), distances) is own
-    assert len(asked) == 1
 
 
 def test_each_row_is_judged_by_its_own_gaussian() -> None:

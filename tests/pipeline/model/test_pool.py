@@ -66,6 +66,9 @@ def same(found: Scores, alone: Scores, tolerance: float) -> None:
     np.testing.assert_allclose(found.maps.numpy(), alone.maps.numpy(), rtol=tolerance, atol=tolerance)
     np.testing.assert_allclose(found.raw_scores, alone.raw_scores, rtol=tolerance)
     np.testing.assert_allclose(found.cells, alone.cells, rtol=tolerance, atol=tolerance)
+    assert found.still is not None
+    assert alone.still is not None
+    np.testing.assert_allclose(found.still, alone.still, rtol=tolerance, atol=tolerance)
     assert np.array_equal(found.peaks, alone.peaks)
 
 
@@ -91,12 +94,15 @@ def test_scores_together_with_motion_are_those_of_each_alone(
 ) -> None:
     pool = DetectorPool(HARDWARE[name])
     moving, other = pool.ready(moving_model), pool.ready(models[0])
-    assert moving.model.moving is None
+    masked = pool.ready(replace(moving_model, mask=models[1].mask))
+    assert (moving.model.moving, other.model.movers) == (None, None)
+    assert moving.model.movers is not None
     frames, motions = walked(4, seed=8, first=20)
     parts: list[Part] = [
         (moving, frames, motions),
         (other, frames_for(models[0], 2, 5), None),
         (moving, frames[::-1].copy(), None),
+        (masked, frames, motions),
         (moving, frames[:2], [motions[1], None]),
     ]
     for (detector, pictured, known), scores in zip(parts, score_together(parts), strict=True):

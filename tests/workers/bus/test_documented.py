@@ -6,7 +6,6 @@ import json
 import re
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline.types import PLANES, Geometry
@@ -30,11 +29,15 @@ def test_the_examples_of_the_page_are_messages() -> None:
     assert frame.motion is not None
     assert (frame.motion.planes.shape, frame.motion.frames) == ((PLANES, 30, 54), 9)
     assert PreviewMessage.read(b"1795000000000-62", example(1, b"jpeg")).captured_at == frame.captured_at
-    score = score_message({**example(2, bytes(30 * 54)), b"shares": bytes(30 * 54)})
+    planes = {name: bytes([number] * 30 * 54) for number, name in enumerate(("shares", "still"), 1)}
+    score = score_message(example(2, bytes(30 * 54), **planes))
     assert isinstance(score, ScoreMessage)
     assert (score.parts.appearance or 0) + (score.parts.motion or 0) == pytest.approx(score.score)
     assert (score.epoch, score.index, score.geometry) == (1_795_000_000_000, 62, Geometry((240, 432)))
-    assert np.count_nonzero(score.coarse.levels) == 0
+    assert score.coarse.shares is not None
+    assert score.coarse.still is not None
+    planes_read = (score.coarse.levels, score.coarse.shares, score.coarse.still)
+    assert [(plane.shape, set(plane.ravel().tolist())) for plane in planes_read] == [((30, 54), {n}) for n in range(3)]
     assert score_message(example(3)) == Dropped(1_795_000_000_000, 63, Drop.LATE)
     assert score_message(example(4)) == Ended(1_795_000_000_000, 64)
 

@@ -86,9 +86,9 @@ def test_a_score_is_read_as_it_was_written(
 
 def moving(score: ScoreMessage, share: float) -> ScoreMessage:
     """The same score by a model that knows motion."""
-    levels = score.coarse.levels
-    shares = np.random.RandomState(score.index).randint(0, 256, levels.shape).astype(np.uint8)
-    return replace(score, coarse=CoarseMap(levels, shares), parts=Parts.of(score.score, share))
+    levels, chance = score.coarse.levels, np.random.RandomState(score.index)
+    shares, still = (chance.randint(0, most, levels.shape).astype(np.uint8) for most in (256, 253))
+    return replace(score, coarse=CoarseMap(levels, shares, still), parts=Parts.of(score.score, share))
 
 
 @given(some.floats(1e-3, 1e6), some.integers(0, 255))
@@ -96,9 +96,9 @@ def test_a_score_with_motion_is_read_as_it_was_written(value: float, step: int) 
     written = moving(replace(score(5), score=value), step / 255)
     read = score_message(sent(written.fields()))
     assert isinstance(read, ScoreMessage)
-    assert read.coarse.shares is not None
-    assert written.coarse.shares is not None
-    assert read.coarse.shares.tolist() == written.coarse.shares.tolist()
+    for name in ("levels", "shares", "still"):
+        plane = getattr(read.coarse, name)
+        assert (plane.dtype, plane.tolist()) == (np.uint8, getattr(written.coarse, name).tolist())
     assert (read.parts, read.parts.share) == (written.parts, step / 255)
     assert replace(read, coarse=written.coarse).fields() == written.fields()
 
@@ -109,7 +109,7 @@ def test_a_score_of_appearance_alone_says_nothing_of_motion() -> None:
     assert not {"appearance", "motion"} & json.loads(fields[b"head"]).keys()
     read = score_message(fields)
     assert isinstance(read, ScoreMessage)
-    assert (read.parts, read.coarse.shares) == (Parts(None, None), None)
+    assert (read.parts, read.coarse.shares, read.coarse.still) == (Parts(None, None), None, None)
 
 
 @pytest.mark.parametrize("reason", list(Drop))
@@ -168,7 +168,10 @@ MOVING = sent(moving(score(1), 0.5).fields())
         (with_head(SCORE, score=float("inf")), "its score is not a number"),
         (with_head(SCORE, peak=[1]), "its peak is not a point"),
         (with_head(SCORE, peak=[1, "2"]), "its peak is not a number"),
-        ({**MOVING, b"shares": b"short"}, "its shares have 5 bytes, not 12 x 20"),
+        ({**MOVING, b"shares": b"short"}, "its plane of shares has 5 bytes, not 12 x 20"),
+        ({**MOVING, b"still": b"short"}, "its plane of still has 5 bytes, not 12 x 20"),
+        ({**MOVING, b"still": bytes(241)}, "its plane of still has 241 bytes, not 12 x 20"),
+        ({**SCORE, b"shares": MOVING[b"shares"]}, "its plane of still has 0 bytes, not 12 x 20"),
         (with_head(MOVING, motion=None), "its motion is not a number"),
         (with_head(MOVING, appearance="all"), "its appearance is not a number"),
         (with_head(MOVING, motion=-0.1), "a part of its score is below 0"),

@@ -52,6 +52,9 @@ def test_scores_are_those_of_a_replay(
         assert score.coarse.shares is not None
         assert one.coarse.shares is not None
         assert np.array_equal(score.coarse.shares, one.coarse.shares)
+        assert score.coarse.still is not None
+        assert one.coarse.still is not None
+        assert np.array_equal(score.coarse.still, one.coarse.still)
         assert score.parts.share == pytest.approx(one.motion)
 
 

@@ -21,18 +21,18 @@ def site_of(**cameras: dict[str, object]) -> Site:
 
 
 def test_every_stream_is_counted() -> None:
-    # 240×432 RGB, its motion and a little more take 320 KiB, a preview of 82 kB 96 KiB, two planes of a score 4 KiB.
+    # 240×432 RGB, its motion and a little more take 320 KiB, a preview of 82 kB 96 KiB, three planes of a score 6 KiB.
     memory = broker_memory(site_of(gate={"source": "rtsp://gate.lan"}))
     assert memory == BrokerMemory(
         frames=14 * 320 * 1024,
         previews=115 * 96 * 1024,
-        scores=2000 * (4096 + 100),
+        scores=2000 * (6144 + 100),
         alerts=11_000_000,
         replies=32 * 320 * 1024,
         base=32 * 1024 * 1024,
     )
-    assert memory.total == 4_587_520 + 11_304_960 + 8_392_000 + 11_000_000 + 10_485_760 + 33_554_432
-    assert memory.max_memory_mb == 95
+    assert memory.total == 4_587_520 + 11_304_960 + 12_488_000 + 11_000_000 + 10_485_760 + 33_554_432
+    assert memory.max_memory_mb == 100
 
 
 def test_cameras_add_up_and_known_sizes_count() -> None:
@@ -67,7 +67,11 @@ def test_a_full_bus_takes_no_more_than_was_counted(server: redis.Redis) -> None:
             | {"data": os.urandom(240 * 432 * 3), "motion": os.urandom(PLANES * 30 * 54)},
         ),
         (memory.previews, gate.previews_kept, head | {"data": os.urandom(480 * 854 // 5)}),
-        (memory.scores, SCORES_KEPT, scored | {"data": os.urandom(30 * 54), "shares": os.urandom(30 * 54)}),
+        (
+            memory.scores,
+            SCORES_KEPT,
+            scored | {"data": os.urandom(30 * 54), "shares": os.urandom(30 * 54), "still": os.urandom(30 * 54)},
+        ),
         (memory.alerts, 10_000, {"json": os.urandom(900)}),
     ]
     for number, (counted, kept, fields) in enumerate(streams):
