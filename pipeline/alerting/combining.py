@@ -55,7 +55,9 @@ class Combined:
         """
         if self.shares is None or self.motion is None:
             return None
-        highest = self.shares[cells & ((self.levels == level) | (self.still == level))].tolist()
+        highest = self.shares[cells & (self.levels == level)].tolist()
+        if not highest:  # it lingers beneath what is higher now
+            return 0.0
         own = level == int(self.levels.max()) and round(self.motion * SHARE_STEPS) in highest
         return self.motion if own else highest[0] / SHARE_STEPS
 

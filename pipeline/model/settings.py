@@ -95,7 +95,7 @@ class Settings:
         upsampling: how distance maps grow to picture size.
     """
 
-    method: Method = Method.PADIM
+    method: Method = Method.STILLWATCH
     backbone: str = "efficientnet_lite0"
     weights: str = "imagenet"
     taps: tuple[str, ...] | None = None

@@ -275,7 +275,7 @@ def test_the_thumbnail_is_of_the_peak_however_late(model: Model, tmp_path: Path)
 
 
 def moving(frame: ScoredFrame, motion: float) -> ScoredFrame:
-    """The same by a model that knows motion: of the highest cells this share, of all others a tenth; all of it stays."""
+    """The same by a model that knows motion: of the highest cells this share, else a tenth; all of it stays."""
     levels = frame.coarse.levels
     shares = np.where(levels == levels.max(), np.uint8(round(motion * 255)), np.uint8(26))
     return replace(frame, coarse=CoarseMap(levels, shares, levels), motion=motion)

@@ -16,6 +16,7 @@ import pytest
 import stillwatch
 from pipeline.errors import ConfigError, ModelError, OutputError, SourceError, StillwatchError
 from pipeline.model.model_file import load_model
+from pipeline.model.settings import Method, Settings
 
 # Those that work on footage; tests/stillwatch/test_subscribe.py has the other.
 NAMES = ["fit", "load", "replay"]
@@ -55,7 +56,9 @@ def test_help_names_every_argument_that_is_not_plain_and_every_error(name: str) 
 
 
 def test_what_it_fits_and_replays_is_what_the_commands_do(model: Path, clip: Path, odd: Path, tmp_path: Path) -> None:
-    fitted = stillwatch.fit(clip, tmp_path / "gate.stillwatch", size=96, dims=20, resumable=True)
+    fitted = stillwatch.fit(
+        clip, tmp_path / "gate.stillwatch", size=96, settings=Settings(Method.PADIM, dims=20), resumable=True
+    )
     assert (tmp_path / "gate.stillwatch").read_bytes() == model.read_bytes()
     assert fitted.threshold == load_model(model).threshold
     summary = stillwatch.replay([odd], tmp_path / "gate.stillwatch", tmp_path / "out", heatmap=False)

@@ -27,14 +27,14 @@ def folder(clip: Path) -> Iterator[Path]:
 
 def test_the_model_lies_where_the_workers_find_it_and_is_as_the_site_says(folder: Path) -> None:
     (folder / "mask.yaml").write_text("polygons:\n  - [[0, 0], [72, 0], [72, 96], [0, 96]]\n")
-    said = "source: gate.mp4, fps: 2, size: 64, mask: mask.yaml, false_alarms_per_day: 3"
+    said = "source: gate.mp4, fps: 4, size: 64, mask: mask.yaml, false_alarms_per_day: 3"
     write_site(folder, {"gate": said})
     done = run(*FIT, "--camera", "gate", "--dims", "5", cwd=folder)
     assert (done.code, done.err) == (0, "")
     path = folder / "store" / "models" / "gate.stillwatch"
-    assert done.out.startswith(f"{path}: efficientnet_lite0, fitted on 24 frames (0:12)\n")
+    assert done.out.startswith(f"{path}: efficientnet_lite0, fitted on 48 frames (0:12)\n")
     card = read_card(path)
-    assert (card.fps, card.geometry.size) == (2, (64, 96))
+    assert (card.fps, card.geometry.size) == (4, (64, 96))
     inspected = run("inspect", path, "--json", cwd=folder).out
     assert '"masked": 0.5' in inspected
     assert '"asked_a_day": 3' in inspected

@@ -21,13 +21,13 @@ from pipeline.evaluation.run import evaluate
 from pipeline.fit import FitOptions, fit_footage
 from pipeline.model.detector import Detector
 from pipeline.model.engine import Hardware, choose_hardware
-from pipeline.model.settings import Settings
+from pipeline.model.settings import Method, Settings
 from pipeline.types import Image
 from pipeline.video.sources import find_sources
 from tests.pipeline.evaluation.arranged import LAYOUTS_OF_VIDEO, WRITERS, made_up
 
 # Pictures are fitted here as they are, and as frames there: the shrinkage is to be the same.
-SETTINGS = Settings(shrinkage=0.1, backbone="resnet18", weights="random", taps=("layer1",), dims=8)
+SETTINGS = Settings(Method.PADIM, shrinkage=0.1, backbone="resnet18", weights="random", taps=("layer1",), dims=8)
 # Every frame of a recording is fitted on: none has a higher rate.
 OPTIONS = FitOptions(SETTINGS, short_side=64, fps=100.0)
 
