@@ -91,8 +91,8 @@ class Combiner:
         lifted = np.clip(least.astype(np.int16) + self._lift, 0, HIGHEST).astype(np.uint8)
         still = np.where(least > 0, lifted, np.uint8(0))
         levels = np.maximum(moment, still)
-        # The coarse map rounds up: only a step that the moment does not reach is due to what lingers.
         shares = None if coarse.shares is None else np.where(still > moment, np.uint8(0), coarse.shares)
+        # The coarse map rounds up: only a step that the moment does not reach is due to what lingers.
         if int(levels.max()) > int(moment.max()):
             score = max(score, float(CoarseMap(levels).scores().max()))
             motion = None if shares is None else 0.0

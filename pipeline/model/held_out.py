@@ -40,9 +40,7 @@ class HeldOut:
             kept.extend(said.raw_scores.tolist())
         if not self._clocked:
             return
-        appearance = scores[0]
-        still = appearance.cells if appearance.still is None else appearance.still
-        for time_s, cells in zip(times_s, still, strict=True):
+        for time_s, cells in zip(times_s, scores[0].staying, strict=True):
             least = self._lingering.add(time_s, cells)
             self._stays.append(None if least is None else float(least.max()))
 

@@ -71,8 +71,7 @@ def joined(appearance: Scores, moving: Sequence[Scores], model: Model) -> tuple[
     motion = _larger([_scaled(scores, threshold.value, level, power) for scores, level, power in scales])
     both = _larger([appearance, motion])
     parts = np.maximum(appearance.cells + motion.cells, np.float32(1e-9))
-    still = appearance.cells if appearance.still is None else appearance.still
-    return Scores(both.maps, both.raw_scores, both.peaks, both.cells, motion.cells / parts, still), motion
+    return Scores(both.maps, both.raw_scores, both.peaks, both.cells, motion.cells / parts, appearance.staying), motion
 
 
 def _scaled(scores: Scores, unit: float, level: float, power: float) -> Scores:

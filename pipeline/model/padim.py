@@ -133,6 +133,11 @@ class Scores:
     shares: NDArray[np.float32] | None = None
     still: NDArray[np.float32] | None = None
 
+    @property
+    def staying(self) -> NDArray[np.float32]:
+        """(B, H / 8, W / 8) what counts where it stays."""
+        return self.cells if self.still is None else self.still
+
     def split(self, counts: Sequence[int]) -> list[Scores]:
         """Scores of the first so many pictures, of the next, and so on."""
         edges = itertools.pairwise(itertools.accumulate(counts, initial=0))
