@@ -209,7 +209,7 @@ def recipe_options(command: Command) -> Command:
         click.option(
             "--method",
             type=click.Choice(["padim", "stillwatch"]),
-            help="padim: appearance alone; stillwatch: motion, too.  [default: padim]",
+            help="padim: appearance alone; stillwatch: motion, too.  [default: stillwatch of footage, padim of images]",
         ),
         click.option(
             "--preset", type=click.Choice(["paper"]), help="As published: ResNet18, grid 4, epsilon abs:0.01."

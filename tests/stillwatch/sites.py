@@ -37,10 +37,16 @@ def free_port() -> int:
 
 
 def write_site(folder: Path, cameras: dict[str, str], *more: str, telemetry: str = "false") -> Path:
-    """A site file of cameras, each with what it says, and further lines."""
+    """A site file of cameras, each with what it says, and further lines.
+
+    Its clips are cut however full the disk of this machine is, unless a line says otherwise.
+    """
     lines = ["storage: store", f"telemetry: {telemetry}", "defaults: {size: 96}", *more, "cameras:"]
+    lines += [f"  {name}: {{{said}}}" for name, said in cameras.items()]
+    if not any(line.startswith("retention:") for line in more):
+        lines.append("retention: {floor_gb: 0}")
     path = folder / "site.yaml"
-    path.write_text("\n".join([*lines, *(f"  {name}: {{{said}}}" for name, said in cameras.items())]) + "\n", "utf-8")
+    path.write_text("\n".join(lines) + "\n", "utf-8")
     return path
 
 

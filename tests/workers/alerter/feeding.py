@@ -48,8 +48,13 @@ telemetry: false
 """
 
 
-def site_for(server: EmbeddedBroker, folder: Path, cameras: Sequence[str] = (CAMERA,), more: str = "") -> Site:
-    """A site whose cameras nobody reads; its file is `site.yaml` in the folder."""
+def site_for(
+    server: EmbeddedBroker, folder: Path, cameras: Sequence[str] = (CAMERA,), more: str = "retention: {floor_gb: 0}"
+) -> Site:
+    """A site whose cameras nobody reads; its file is `site.yaml` in the folder.
+
+    Its clips are cut however full the disk of this machine is, unless `more` says otherwise.
+    """
     sources = "\n".join(f"  {name}: {{source: rtsp://127.0.0.1:9/{name}}}" for name in cameras)
     socket = server.address.url.removeprefix("unix://")
     path = folder / "site.yaml"
