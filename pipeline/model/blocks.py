@@ -21,7 +21,7 @@ __all__ = ["TAIL", "Block", "Peaks"]
 # Peaks, or highest scores of pictures, that a block leaves behind.
 TAIL = 64
 # Share of the frames that score no more than is usual.
-USUAL = 0.9
+USUAL = 0.97
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class Peaks:
     Attributes:
         tail: the highest raw scores that lasted, some seconds apart, falling, at most 64; without a clock the highest
             raw scores of its pictures.
-        usual: the raw score that a tenth of the frames is above.
+        usual: the raw score that three of a hundred frames are above.
     """
 
     tail: tuple[float, ...]
