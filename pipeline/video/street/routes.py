@@ -47,8 +47,9 @@ class Course:
 
     def distance(self, time_s: float) -> float:
         """Metres gone by a time."""
-        stopped_s = min(max(time_s - self.stops_at_s, 0.0), self.stop_s)
-        gone = (time_s - self.begin_s - stopped_s) * self.speed_m_s
+        # However numbers are rounded, this never falls: both parts rise with `gone`, and the larger one counts.
+        gone = (time_s - self.begin_s) * self.speed_m_s
+        gone = max(min(gone, self.stop_m), gone - self.stop_s * self.speed_m_s)
         return min(max(gone, 0.0), float(self.lengths[-1]))
 
     def position(self, time_s: float) -> tuple[float, float]:

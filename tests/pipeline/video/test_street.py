@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import psutil
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from pipeline.errors import ConfigError
@@ -211,6 +211,7 @@ def test_a_script_has_every_kind_in_turn_with_quiet_between(duration_s: float, s
     one=st.floats(0, 60),
     other=st.floats(0, 60),
 )
+@example(stop_m=5.135827957638818, stop_s=5.0, speed=2.8828125, one=4.0, other=8.0)
 def test_on_a_course_nobody_turns_back_or_leaves_the_line(
     stop_m: float, stop_s: float, speed: float, one: float, other: float
 ) -> None:
