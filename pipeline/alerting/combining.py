@@ -82,10 +82,10 @@ class Combiner:
         """Combine the next frame, of whose score a share is motion."""
         seen = coarse.levels != MASKED
         moment = np.where(seen, coarse.levels, np.uint8(0))
-        still = moment if coarse.still is None else np.where(seen, coarse.still, np.uint8(0))
+        stays = moment if coarse.still is None else np.where(seen, coarse.still, np.uint8(0))
         # What is no lower than a moment is seen at once.
         looked_for = self._lift > 0 or coarse.still is not None
-        least = self._lingering.add(time_s, still) if looked_for else None
+        least = self._lingering.add(time_s, stays) if looked_for else None
         if least is None:
             return Combined(score, moment, np.zeros_like(moment), int(seen.sum()), motion, coarse.shares)
         lifted = np.clip(least.astype(np.int16) + self._lift, 0, HIGHEST).astype(np.uint8)

@@ -21,12 +21,13 @@ from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.gaussians import Gaussians
 from pipeline.model.movers import Movers
 from pipeline.model.padim import Scores
+from pipeline.model.scorer import ScoredPart, Scorer
 from pipeline.model.settings import Precision
 from pipeline.model.smoothing import Smoothing
 from pipeline.process import available_cores
 from pipeline.types import Image, Size
 
-__all__ = ["Engine", "EngineKind", "Hardware", "ScoredPart", "Scorer", "build_engine", "choose_hardware"]
+__all__ = ["Engine", "EngineKind", "Hardware", "build_engine", "choose_hardware"]
 
 
 class EngineKind(StrEnum):
@@ -34,46 +35,6 @@ class EngineKind(StrEnum):
 
     OPENVINO = "openvino"
     TORCH = "torch"
-
-
-class Scorer(Protocol):
-    """Embeddings to scores, for one camera's Gaussians.
-
-    Attributes:
-        smoothing: how its distances become anomaly maps.
-        visible: (H, W) on the engine's device, false where a mask lies; None for no mask.
-    """
-
-    smoothing: Smoothing
-    visible: Tensor | None
-
-    @property
-    def tensors(self) -> Sequence[Tensor]:
-        """What it holds in memory."""
-
-    def distances(self, embeddings: Tensor) -> Tensor:
-        """(B, P) float32 distances of (B, P, D) float32 embeddings to the positions' own Gaussians.
-
-        Both are on the engine's device.
-        """
-
-    def nearer(self, embeddings: Tensor, own: Tensor) -> Tensor | None:
-        """(B, P) the nearer of those distances and those to what moves; None for a camera without movers."""
-
-    def scores(self, distances: Tensor, smoothing: Smoothing) -> Scores:
-        """Scores of (B, h, w) float32 distances of any kind, smoothed as this engine does, under this camera's mask.
-
-        Args:
-            distances: on the engine's device.
-            smoothing: for their grid.
-        """
-
-    def __call__(self, embeddings: Tensor) -> Scores:
-        """Scores of (B, P, D) float32 embeddings on the engine's device."""
-
-
-# A camera's scorer, and how many embeddings are its own.
-ScoredPart = tuple[Scorer, int]
 
 
 class Engine(Protocol):

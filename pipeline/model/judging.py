@@ -13,11 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from pipeline.model.engine import Engine, Scorer
+from pipeline.model.engine import Engine
 from pipeline.model.gaussians import Gaussians
 from pipeline.model.motion import MotionGaussians
 from pipeline.model.movers import Movers
 from pipeline.model.padim import Model, Scores
+from pipeline.model.scorer import Scorer
 from pipeline.model.smoothing import Smoothing
 from pipeline.velocities import Velocities
 

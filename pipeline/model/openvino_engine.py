@@ -10,8 +10,6 @@ import sys
 import warnings
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -23,6 +21,7 @@ from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.gaussians import Gaussians
 from pipeline.model.movers import Movers
 from pipeline.model.padim import Scores, scores_of
+from pipeline.model.scorer import ScoredPart, Scorer
 from pipeline.model.settings import Precision
 from pipeline.model.smoothing import Smoothing
 from pipeline.types import Image, Size
@@ -34,9 +33,6 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # 
 import openvino as ov  # noqa: E402
 from openvino.frontend import FrontEndManager  # noqa: E402
 from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder  # noqa: E402
-
-if TYPE_CHECKING:  # that module builds this one's engine
-    from pipeline.model.engine import ScoredPart
 
 __all__ = ["OpenVinoEngine"]
 
@@ -96,7 +92,7 @@ class _Results:
         self.embeddings[number] = request.get_output_tensor(0).data[0]
 
 
-class PackedScorer:
+class PackedScorer(Scorer):
     """Distances by the packed kernel, maps by two small matrices."""
 
     def __init__(
@@ -143,15 +139,6 @@ class PackedScorer:
         """Scores of (B, h, w) distances of any kind."""
         with torch.inference_mode():
             return scores_of(smoothing.folded(distances), self.visible)
-
-    def __call__(self, embeddings: Tensor) -> Scores:
-        """Scores of (B, P, D) float32 embeddings."""
-        own = self.distances(embeddings)
-        nearer = self.nearer(embeddings, own)
-        return self._scores(own) if nearer is None else replace(self._scores(nearer), still=self._scores(own).cells)
-
-    def _scores(self, distances: Tensor) -> Scores:
-        return self.scores(distances.reshape(-1, *self.smoothing.grid), self.smoothing)
 
 
 def _converted(network: EmbeddingNetwork, size: Size) -> ov.Model:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -16,12 +15,10 @@ from pipeline.model.embedding import EmbeddingNetwork
 from pipeline.model.gaussians import Gaussians, unpack_triangle
 from pipeline.model.movers import Movers
 from pipeline.model.padim import Scores, scores_of
+from pipeline.model.scorer import ScoredPart, Scorer
 from pipeline.model.settings import Precision
 from pipeline.model.smoothing import Smoothing
 from pipeline.types import Image
-
-if TYPE_CHECKING:  # that module builds this one's engine
-    from pipeline.model.engine import ScoredPart
 
 __all__ = ["TorchEngine"]
 
@@ -82,7 +79,7 @@ class TorchEngine:
         return (pixels.pin_memory() if self.device.type == "cuda" else pixels).to(self.device, non_blocking=True)
 
 
-class TorchScorer:
+class TorchScorer(Scorer):
     """Distances as one matrix product for each position, maps by kornia."""
 
     def __init__(
@@ -122,15 +119,6 @@ class TorchScorer:
     def scores(self, distances: Tensor, smoothing: Smoothing) -> Scores:
         """Scores of (B, h, w) distances of any kind."""
         return _scores(distances, smoothing, self.visible)
-
-    def __call__(self, embeddings: Tensor) -> Scores:
-        """Scores of (B, P, D) float32 embeddings."""
-        own = self.distances(embeddings)
-        nearer = self.nearer(embeddings, own)
-        return self._scores(own) if nearer is None else replace(self._scores(nearer), still=self._scores(own).cells)
-
-    def _scores(self, distances: Tensor) -> Scores:
-        return self.scores(distances.reshape(-1, *self.smoothing.grid), self.smoothing)
 
 
 def _matrices(gaussians: Gaussians, device: torch.device, dtype: torch.dtype) -> tuple[Tensor, Tensor]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["run"]
 
-# A quarter of an hour of people walking, two frames a second: what matters is how many people were seen, and where.
+# Minutes of people walking: it matters how many were seen, and where; at fewer frames a second what is fast is lost.
 NORMAL_S, NORMAL_FPS = 450.0, 5.0
 WATCHED_S, WATCHED_FPS, REPLAYED_FPS = 180.0, 10.0, 5.0
 # False alarms that the threshold aims at: the demo is to show what it does with few minutes of footage.
