@@ -67,7 +67,7 @@ def evaluate(
     Args:
         layout: a key of `LAYOUTS`.
         root: the data set's folder.
-        options: of the fit of each scene.
+        options: of the fit of each scene; `input_fps` there stands before the rate that the layout has.
         rotate_crop: rotate and crop all pictures at random, as in the paper's Rd-MVTec AD; `options` then needs no
             size, and its seed says how. For layouts of pictures.
         told: progress: what is being done, how far it is, how far it goes.
@@ -110,7 +110,8 @@ def _measured(
 ) -> dict[Evidence, Counters] | None:
     """Counters of a scene, for each evidence; None when it was stopped before its end."""
     try:
-        detector = _fitted(scene, options, hardware, told, download, stop)
+        fps = options.input_fps or scene.fps
+        detector = _fitted(scene, replace(options, input_fps=fps), hardware, told, download, stop)
     except ModelError:
         if stop.is_set():  # before there was enough for a model
             return None
@@ -120,7 +121,7 @@ def _measured(
     for number, footage in enumerate(scene.tests, start=1):
         if stop.is_set():
             return None
-        _count(footage, detector, counters, scene.fps)
+        _count(footage, detector, counters, fps)
         told(f"{scene.name}: scoring", number, len(scene.tests))
     return counters
 
@@ -130,7 +131,7 @@ def _fitted(
 ) -> Detector:
     result = fit_footage(
         find_sources(scene.training),
-        replace(options, input_fps=scene.fps or options.input_fps),
+        options,
         hardware,
         progress=lambda done, total: told(f"{scene.name}: fitting", done, total),
         download=download,
